@@ -1,0 +1,31 @@
+"""The open moderation and trust-and-safety workbench.
+
+The main job in Python::
+
+    from moderation import Item, Screener
+
+    screener = Screener.from_settings()
+    [screening] = screener.screen([Item.from_row({"id": "1", "text": "hello"})])
+    screening.verdicts["DE"].action
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from moderation.items import Item
+
+if TYPE_CHECKING:
+    from moderation.screening import Screener, Screening
+
+__version__ = "0.1.0"
+__all__ = ["Item", "Screener", "Screening", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    # Screening pulls in torch; `moderation --help` and the policy linter must not wait for it.
+    if name in {"Screener", "Screening"}:
+        from moderation import screening
+
+        return getattr(screening, name)
+    raise AttributeError(f"module 'moderation' has no attribute {name!r}")
