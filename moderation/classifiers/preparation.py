@@ -1,0 +1,127 @@
+"""Makes an item's parts ready, once, for all classifiers: decode, read what is drawn, identify
+languages. What cannot be made ready becomes a problem of the item, never silence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from moderation.classifiers.base import DecodedImage, LocatedText, Prepared
+from moderation.classifiers.image.decoding import ImageRefused, SafeDecoder
+from moderation.classifiers.image.drawn_text import DrawnTextReader
+from moderation.classifiers.text.language import LanguageIdentifier
+from moderation.items import ImagePart, Item
+from moderation.settings import Settings
+from moderation.signals import Problem, Signal
+
+
+class Preparation:
+    """Item → Prepared.
+
+    Args:
+        decoder: the only door through which image bytes come in.
+        languages: tells the language of a text.
+        reader: reads text drawn on images, or None to leave it unread.
+    """
+
+    def __init__(
+        self,
+        decoder: SafeDecoder,
+        languages: LanguageIdentifier,
+        reader: DrawnTextReader | None,
+    ) -> None:
+        self._decoder = decoder
+        self._languages = languages
+        self._reader = reader
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Preparation:
+        """As configured; reading drawn text is on when `image_text` is among the classifiers."""
+        reader = DrawnTextReader.from_settings(settings) if "image_text" in settings.classifiers else None
+        return cls(SafeDecoder.from_settings(settings), LanguageIdentifier(), reader)
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Versions of what reads and decides here, as stored with every assessment."""
+        found = {self._languages.name: self._languages.version}
+        if self._reader is not None:
+            found[self._reader.name] = self._reader.version
+        return found
+
+    def prepare(self, items: Sequence[Item]) -> list[Prepared]:
+        """One entry per item, in order. All images of all items are decoded and read together."""
+        images, problems = self._decode(items)
+        texts = [self._written(item) for item in items]
+        signals: list[list[Signal]] = [[] for _ in items]
+        if self._reader is not None:
+            flat = [(i, image) for i, own in enumerate(images) for image in own]
+            readings = self._reader.read([image for _, image in flat])
+            for (i, _), reading in zip(flat, readings, strict=True):
+                texts[i].extend(reading.texts)
+                signals[i].extend(reading.signals)
+        return [
+            self._with_languages(item, texts[i], images[i], signals[i], problems[i])
+            for i, item in enumerate(items)
+        ]
+
+    def _decode(
+        self, items: Sequence[Item]
+    ) -> tuple[list[list[DecodedImage]], list[list[Problem]]]:
+        flat: list[tuple[int, int, ImagePart]] = [
+            (i, n, part) for i, item in enumerate(items) for n, part in enumerate(item.images)
+        ]
+        images: list[list[DecodedImage]] = [[] for _ in items]
+        problems: list[list[Problem]] = [[] for _ in items]
+        results = self._decoder.decode_all([(n, part) for _, n, part in flat]) if flat else []
+        for (i, n, _), result in zip(flat, results, strict=True):
+            if isinstance(result, ImageRefused):
+                problems[i].append(
+                    Problem(part=f"image:{n}", code=result.code, message=str(result))
+                )
+            else:
+                images[i].append(result)
+        return images, problems
+
+    @staticmethod
+    def _written(item: Item) -> list[LocatedText]:
+        segments = [
+            LocatedText(segment.text, f"text:{n}", segment.language or "und")
+            for n, segment in enumerate(item.texts)
+        ]
+        turns = [
+            LocatedText(turn.text, f"turn:{n}", turn.language or "und")
+            for n, turn in enumerate(item.turns)
+        ]
+        subtitles = [
+            LocatedText(video.subtitles, f"video:{n}")
+            for n, video in enumerate(item.videos)
+            if video.subtitles
+        ]
+        return segments + turns + subtitles
+
+    def _with_languages(
+        self,
+        item: Item,
+        texts: Sequence[LocatedText],
+        images: Sequence[DecodedImage],
+        signals: Sequence[Signal],
+        problems: Sequence[Problem],
+    ) -> Prepared:
+        found = self._languages.identify([text.text for text in texts])
+        located = tuple(
+            text if text.language != "und" else LocatedText(text.text, text.part, language, text.box)
+            for text, language in zip(texts, found, strict=True)
+        )
+        weights: dict[str, int] = {}
+        for text in located:
+            if text.language != "und":
+                weights[text.language] = weights.get(text.language, 0) + len(text.text)
+        ranked = tuple(sorted(weights, key=lambda name: (-weights[name], name)))
+        return Prepared(
+            item=item,
+            texts=located,
+            images=tuple(images),
+            signals=tuple(signals),
+            problems=tuple(problems),
+            language=ranked[0] if ranked else "und",
+            languages=ranked,
+        )
