@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import queue
@@ -22,34 +21,54 @@ _SCRIPT = Path(decoding_worker.__file__)
 #: A worker is replaced after so many files, so that a leak in a codec cannot grow for ever.
 FILES_PER_WORKER = 2000
 
-_START_SECONDS = 30.0
+_START_SECONDS = 60.0
+
+#: What a Python process needs to start and to find its packages; secrets are none of its business.
+_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYSTEMROOT")
+
+
+class _Deadline:
+    """A socket on which all operations together must end by a moment."""
+
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
+        self._connection = connection
+        self._end = time.monotonic() + seconds
+
+    def sendall(self, data: bytes, /) -> None:
+        self._arm()
+        self._connection.sendall(data)
+
+    def recv_into(self, buffer: memoryview, /) -> int:
+        self._arm()
+        return self._connection.recv_into(buffer)
+
+    def _arm(self) -> None:
+        remaining = self._end - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError
+        self._connection.settimeout(remaining)
 
 
 class _Worker:
-    """One process and the socket to it. Used by one thread at a time."""
+    """One process and the socket to it, used by one thread at a time."""
 
     def __init__(self, max_pixels: int, memory_megabytes: int) -> None:
-        ours, theirs = socket.socketpair()
+        self._socket, theirs = socket.socketpair()
+        self.files = 0
         with theirs:
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(  # noqa: S603 - our own script, no shell
                 # -P: the script's own folder must not shadow the modules that it imports.
                 [sys.executable, "-P", str(_SCRIPT), str(max_pixels), str(memory_megabytes)],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                # Secrets in the environment are none of its business.
-                env={k: os.environ[k] for k in _ENVIRONMENT if k in os.environ},
+                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
             )
-        self._socket = ours
-        self.files = 0
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
+        try:
+            self._answer(_Deadline(self._socket, _START_SECONDS))
+        except OSError:
+            self.end()
+            raise
 
     def exchange(
         self, request: dict[str, Any], data: bytes, seconds: float
@@ -58,32 +77,124 @@ class _Worker:
 
         Raises:
             TimeoutError: no complete answer within that many seconds.
-            ConnectionError: the process died.
+            OSError: the process died.
         """
-        channel = _Deadline(self._socket, time.monotonic() + seconds)
+        channel = _Deadline(self._socket, seconds)
         self.files += 1
         decoding_worker.send(channel, request, data)
+        return self._answer(channel)
+
+    def _answer(self, channel: _Deadline) -> tuple[dict[str, Any], bytes]:
         answer = decoding_worker.receive(channel)
         if answer is None:
-            raise ConnectionResetError("the worker closed its socket")
+            raise ConnectionResetError("the process closed its socket")
         return answer
 
-    def kill(self) -> int | None:
-        """End the process now; its exit status."""
-        with contextlib.suppress(OSError):
-            self._socket.close()
-        self._process.kill()
+    def end(self) -> int | None:
+        """Kill the process if it still runs; its exit status."""
+        self._socket.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(5)
-        return self._process.returncode
+            # A process that died of the file has a moment to be reaped with its own status.
+            return self.process.wait(0.05)
+        self.process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.process.wait(5)
+        return None
 
 
-#: What a Python process needs to start and find its packages.
-_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYSTEMROOT")
+class WorkerPool:
+    """So many reusable decoding processes, started when first needed. Safe to use from threads.
 
+    Args:
+        size: most processes at a time.
+        max_pixels: Pillow's own guard against decompression bombs.
+        memory_megabytes: address space of one process.
+        seconds: longest time for one file.
+    """
 
-class _Deadline(socket.socket):
-    """A view of a socket on which all operations together must end by a moment."""
+    def __init__(
+        self, size: int, *, max_pixels: int, memory_megabytes: int, seconds: float
+    ) -> None:
+        self.size = size
+        self._max_pixels = max_pixels
+        self._memory_megabytes = memory_megabytes
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._fill()
 
-    def __init__(self, wrapped: socket.socket, moment: float) -> None:
-        raise NotImplementedError
+    def _fill(self) -> None:
+        self._owner = os.getpid()
+        # Last in, first out: a quiet service keeps one process warm and starts no others.
+        self._slots: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
+        self._running: set[_Worker] = set()
+        for _ in range(self.size):
+            self._slots.put(None)
+
+    @property
+    def process_ids(self) -> list[int]:
+        """The processes that run now."""
+        with self._lock:
+            return [worker.process.pid for worker in self._running]
+
+    def run(self, request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+        """Send one file to a worker; its answer as `decoding_worker.decode` describes it.
+
+        Raises:
+            ImageRefused: refused by the worker, took too long, or killed the worker.
+        """
+        if self._owner != os.getpid():
+            # A forked child shares the parent's sockets; it must not talk on them.
+            self._fill()
+        slot = self._slots.get()
+        worker: _Worker | None = None
+        try:
+            worker = self._ready(slot)
+            header, payload = worker.exchange(request, data, self._seconds)
+        except TimeoutError:
+            self._discard(worker)
+            worker = None
+            raise ImageRefused(
+                "timeout", f"decoding took longer than {self._seconds:g} seconds"
+            ) from None
+        except OSError as error:
+            status = self._discard(worker)
+            worker = None
+            raise ImageRefused(
+                "worker_crashed", f"the decoding process ended (status {status}): {error}"
+            ) from None
+        except BaseException:
+            self._discard(worker)
+            worker = None
+            raise
+        finally:
+            self._slots.put(worker)
+        if "refused" in header:
+            raise ImageRefused(str(header["refused"]), str(header["message"]))
+        return header, payload
+
+    def _ready(self, worker: _Worker | None) -> _Worker:
+        if (
+            worker is not None
+            and worker.process.poll() is None
+            and worker.files < FILES_PER_WORKER
+        ):
+            return worker
+        self._discard(worker)
+        fresh = _Worker(self._max_pixels, self._memory_megabytes)
+        with self._lock:
+            self._running.add(fresh)
+        return fresh
+
+    def _discard(self, worker: _Worker | None) -> int | None:
+        if worker is None:
+            return None
+        with self._lock:
+            self._running.discard(worker)
+        return worker.end()
+
+    def close(self) -> None:
+        """End all processes; the pool starts new ones if it is used again."""
+        with self._lock:
+            workers = list(self._running)
+        for worker in workers:
+            self._discard(worker)

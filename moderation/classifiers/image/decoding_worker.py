@@ -18,17 +18,36 @@ import socket
 import struct
 import sys
 import warnings
-from typing import Any
+from typing import Any, Protocol
 
-from PIL import AvifImagePlugin, Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image, ImageFile, UnidentifiedImageError
 
 FRAME = struct.Struct(">II")
 
 #: Neutral grey: both black and white letters on a transparent ground stay readable.
 _BACKGROUND = (128, 128, 128)
 
+#: EXIF orientation → what makes the picture upright.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
-class Refused(Exception):
+
+class Channel(Protocol):
+    """As much of a socket as sending and receiving need."""
+
+    def sendall(self, data: bytes, /) -> None: ...
+
+    def recv_into(self, buffer: memoryview, /) -> int: ...
+
+
+class Refused(Exception):  # noqa: N818 - a refusal is an answer, not a fault
     """The file will not be decoded; the first argument is the code, the second says why."""
 
 
@@ -74,8 +93,10 @@ def decode(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]
             return _read(image, request)
     except Refused:
         raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Refused("too_many_pixels", str(error)) from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise Refused(
+            "too_many_pixels", f"more than the {request['max_pixels']} pixels that are decoded"
+        ) from None
     except MemoryError:
         raise Refused("out_of_memory", "decoding needs more memory than a worker may use") from None
     except UnidentifiedImageError:
@@ -94,7 +115,7 @@ def _read(image: Image.Image, request: dict[str, Any]) -> tuple[dict[str, Any], 
             f"and {request['max_side']} on a side are decoded",
         )
     count = _count_frames(image, request["max_animation_pixels"])
-    turned = image.getexif().get(0x0112, 1) in {5, 6, 7, 8}
+    orientation = _orientation(image)
     frames = []
     for number, position in enumerate(_sample(count, request["max_frames"])):
         side = request["frame_side"] if number else request["side"]
@@ -103,9 +124,9 @@ def _read(image: Image.Image, request: dict[str, Any]) -> tuple[dict[str, Any], 
         else:
             # JPEG can decode straight to a half, a quarter or an eighth of its size.
             image.draft("RGB", (side, side))
-        frames.append(_upright_rgb(image, side))
+        frames.append(_upright_rgb(image, side, orientation))
     header = {
-        "size": [height, width] if turned else [width, height],
+        "size": [height, width] if orientation >= 5 else [width, height],
         "frame_count": count,
         "frames": [list(frame.size) for frame in frames],
     }
@@ -132,7 +153,14 @@ def _sample(count: int, most: int) -> list[int]:
     return [round(i * (count - 1) / (most - 1)) for i in range(most)]
 
 
-def _upright_rgb(image: Image.Image, side: int) -> Image.Image:
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(0x0112, 1))
+    except Exception:  # noqa: BLE001 - broken metadata is no reason to refuse readable pixels
+        return 1
+
+
+def _upright_rgb(image: Image.Image, side: int, orientation: int) -> Image.Image:
     image.load()
     if image.mode.startswith("I"):
         # 16-bit grey: Pillow would clip at 255 and show white; keep the upper byte.
@@ -142,28 +170,21 @@ def _upright_rgb(image: Image.Image, side: int) -> Image.Image:
         layer.thumbnail((side, side), reducing_gap=2.0)
         flat = Image.new("RGB", layer.size, _BACKGROUND)
         flat.paste(layer, mask=layer.getchannel("A"))
-        # `convert` keeps the EXIF data, a new image has none.
-        return ImageOps.exif_transpose(_with_orientation(flat, image))
-    scaled = image.convert("RGB")
-    scaled.thumbnail((side, side), reducing_gap=2.0)
-    return ImageOps.exif_transpose(_with_orientation(scaled, image))
+    else:
+        flat = image.convert("RGB")
+        flat.thumbnail((side, side), reducing_gap=2.0)
+    turn = _TURNS.get(orientation)
+    return flat if turn is None else flat.transpose(turn)
 
 
-def _with_orientation(target: Image.Image, source: Image.Image) -> Image.Image:
-    orientation = source.getexif().get(0x0112, 1)
-    target.info = {}
-    target.getexif()[0x0112] = orientation
-    return target
-
-
-def send(connection: socket.socket, header: dict[str, Any], payload: bytes) -> None:
+def send(connection: Channel, header: dict[str, Any], payload: bytes) -> None:
     """Write one frame."""
     encoded = json.dumps(header).encode()
     connection.sendall(FRAME.pack(len(encoded), len(payload)) + encoded)
     connection.sendall(payload)
 
 
-def receive(connection: socket.socket) -> tuple[dict[str, Any], bytes] | None:
+def receive(connection: Channel) -> tuple[dict[str, Any], bytes] | None:
     """Read one frame; None when the other side has gone."""
     lengths = _exactly(connection, FRAME.size)
     if lengths is None:
@@ -176,7 +197,7 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], bytes] | None:
     return json.loads(header), payload
 
 
-def _exactly(connection: socket.socket, length: int) -> bytes | None:
+def _exactly(connection: Channel, length: int) -> bytes | None:
     buffer = bytearray(length)
     view = memoryview(buffer)
     filled = 0
@@ -188,8 +209,9 @@ def _exactly(connection: socket.socket, length: int) -> bytes | None:
     return bytes(buffer)
 
 
-def serve(connection: socket.socket) -> None:
-    """Answer requests until the other side closes the socket."""
+def serve(connection: Channel) -> None:
+    """Say hello, then answer requests until the other side closes the socket."""
+    send(connection, {"ready": True}, b"")
     while (frame := receive(connection)) is not None:
         request, data = frame
         try:

@@ -1,0 +1,71 @@
+"""What a file is, by its content; names and declared types are never believed."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import filetype
+
+from moderation.classifiers.image.refusals import ImageRefused
+
+#: MIME type by content → the one Pillow format that may open it.
+ACCEPTED_TYPES = MappingProxyType(
+    {
+        "image/jpeg": "JPEG",
+        "image/png": "PNG",
+        "image/apng": "PNG",
+        "image/webp": "WEBP",
+        "image/gif": "GIF",
+        "image/bmp": "BMP",
+        "image/avif": "AVIF",
+    }
+)
+
+#: Where a ZIP archive's end record can begin, counted from the end of the file.
+_ZIP_TAIL = 22 + 65_535
+
+#: PDF readers accept the header anywhere in the first kilobyte.
+_PDF_HEAD = 1024
+
+_ARCHIVES = {b"7z\xbc\xaf\x27\x1c": "7-Zip archive", b"Rar!\x1a\x07": "RAR archive"}
+
+
+def pillow_format(data: bytes) -> str:
+    """Pillow's name of the format that the bytes are.
+
+    Raises:
+        ImageRefused: nothing there, no accepted image format, or also something else.
+    """
+    if not data:
+        raise ImageRefused("empty", "the image file is empty")
+    kind = filetype.guess(data)
+    name = None if kind is None else ACCEPTED_TYPES.get(kind.mime)
+    if name is None:
+        found = "of no known type" if kind is None else kind.mime
+        raise ImageRefused(
+            "unsupported_format",
+            f"the content is {found}; accepted are JPEG, PNG, WebP, GIF, BMP and AVIF",
+        )
+    other = second_nature(data)
+    if other:
+        raise ImageRefused("polyglot", f"the {name} file is at the same time a {other}")
+    return name
+
+
+def second_nature(data: bytes) -> str | None:
+    """What an image file is besides an image, or None.
+
+    Data behind an image is common and harmless (phones append the clip of a "live" photo), so only
+    what other programs would open as a document or an archive counts.
+    """
+    if b"%PDF-" in data[:_PDF_HEAD]:
+        return "PDF document"
+    tail = data[-_ZIP_TAIL:]
+    at = tail.rfind(b"PK\x05\x06")
+    # The two bytes at 20 give the length of the comment, which must end with the file; without
+    # that check compressed pixels would now and then look like an archive.
+    if at >= 0 and len(tail) - at >= 22:
+        comment = int.from_bytes(tail[at + 20 : at + 22], "little")
+        if at + 22 + comment == len(tail) and b"PK\x01\x02" in data:
+            return "ZIP archive"
+    return next((name for magic, name in _ARCHIVES.items() if magic in data), None)
