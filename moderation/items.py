@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -25,7 +25,7 @@ from pydantic import (
     model_validator,
 )
 
-from moderation.errors import InvalidItem
+from moderation.errors import InvalidItem, UnknownRegion
 
 #: Longest text of one part, in characters. Longer parts are refused, never cut in silence.
 MAX_TEXT_CHARACTERS = 2_000_000
@@ -59,6 +59,37 @@ class AgeBracket(StrEnum):
     UNKNOWN = "unknown"
 
 
+#: ISO 3166-1 alpha-2, as of 2026.
+ISO_REGIONS: frozenset[str] = frozenset(
+    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO "
+    "BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ "
+    "DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP "
+    "GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG "
+    "KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML "
+    "MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE "
+    "PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL "
+    "SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM "
+    "US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW".split()
+)
+
+
+def check_regions(regions: Iterable[str]) -> tuple[str, ...]:
+    """Those regions, trimmed and without doubles.
+
+    Raises:
+        UnknownRegion: one is not an ISO 3166-1 alpha-2 code in capitals.
+    """
+    wanted = tuple(dict.fromkeys(region.strip() for region in regions if region.strip()))
+    for region in wanted:
+        if region not in ISO_REGIONS:
+            raise UnknownRegion(
+                f"unknown region {region!r}: use an ISO 3166-1 alpha-2 code in capitals, such as DE"
+            )
+    if not wanted:
+        raise UnknownRegion("no region given: name at least one, such as DE,US")
+    return wanted
+
+
 def _no_lone_surrogates(text: str) -> str:
     # Lone surrogates cannot be stored or hashed as UTF-8; the replacement character keeps offsets.
     try:
@@ -77,7 +108,18 @@ Text = Annotated[str, BeforeValidator(_text)]
 
 _Id = Annotated[Text, Field(min_length=1, max_length=500)]
 _Language = Annotated[str, Field(max_length=35)]
-Region = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+
+
+def _region(value: object) -> object:
+    if isinstance(value, str) and value not in ISO_REGIONS:
+        raise ValueError(
+            f"unknown region {value!r}: use an ISO 3166-1 alpha-2 code in capitals, such as DE"
+        )
+    return value
+
+
+#: ISO 3166-1 alpha-2 code in capitals; `GB`, not `UK`.
+Region = Annotated[str, BeforeValidator(_region)]
 
 
 class _Part(BaseModel):
@@ -264,7 +306,9 @@ def _expand_short_forms(given: dict[str, Any]) -> None:
     segments = []
     for name in ("title", "text"):
         if name in given:
-            segments.append({"text": given.pop(name), "field": "title" if name == "title" else "body"})
+            segments.append(
+                {"text": given.pop(name), "field": "title" if name == "title" else "body"}
+            )
     if segments:
         given["texts"] = [*segments, *_as_list(given.get("texts", []))]
     if "image" in given:

@@ -87,9 +87,7 @@ class Screener:
         """
         return self.judge(items, self.ensemble.assess(items))
 
-    def judge(
-        self, items: Sequence[Item], assessments: Sequence[Assessment]
-    ) -> list[Screening]:
+    def judge(self, items: Sequence[Item], assessments: Sequence[Assessment]) -> list[Screening]:
         """Verdicts for assessments that stand already; runs no model."""
         if not items:
             return []

@@ -31,7 +31,7 @@ class TextSpan(_Fact):
 
 
 class ImageBox(_Fact):
-    """A rectangle of an image; coordinates are fractions of the upright image's width and height."""
+    """A rectangle of an image, in fractions of the upright image's width and height."""
 
     kind: Literal["image_box"] = "image_box"
     image: int = Field(ge=0)  #: index into the item's images
@@ -103,7 +103,9 @@ class Assessment(_Fact):
     """All signals of an item, and one calibrated probability per category."""
 
     item_id: str
-    scores: Mapping[str, Probability]  #: category id → probability; a missing category has no detector
+    scores: Mapping[
+        str, Probability
+    ]  #: category id → probability; a missing category has no detector
     signals: tuple[Signal, ...] = ()
     language: str = "und"  #: BCP 47 of most of its text
     languages: tuple[str, ...] = ()  #: all that were seen, most text first

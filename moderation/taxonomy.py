@@ -1,4 +1,4 @@
-"""The 28 categories: what each means, how severe it is, how it is detected, and what others call it.
+"""The 28 categories: what each means, how severe it is, how it is found, and what others call it.
 
 Outward names are for people and systems outside: OpenAI's moderation endpoint, Perspective's
 attributes, the EU's DSA Transparency Database (enumeration values of its June 2026 revision) and
@@ -87,7 +87,10 @@ _ALL: tuple[Category, ...] = (
         openai=("sexual/minors",),
         perspective=(),
         dsa_category="STATEMENT_CATEGORY_PROTECTION_OF_MINORS",
-        dsa_keywords=("KEYWORD_CHILD_SEXUAL_ABUSE_MATERIAL", "KEYWORD_CHILD_SEXUAL_ABUSE_MATERIAL_DEEPFAKE"),
+        dsa_keywords=(
+            "KEYWORD_CHILD_SEXUAL_ABUSE_MATERIAL",
+            "KEYWORD_CHILD_SEXUAL_ABUSE_MATERIAL_DEEPFAKE",
+        ),
         ailuminate=("child sexual exploitation",),
     ),
     Category(
@@ -159,7 +162,11 @@ _ALL: tuple[Category, ...] = (
         openai=("self-harm", "self-harm/intent", "self-harm/instructions"),
         perspective=(),
         dsa_category="STATEMENT_CATEGORY_SELF_HARM",
-        dsa_keywords=("KEYWORD_SUICIDE", "KEYWORD_SELF_MUTILATION", "KEYWORD_CONTENT_PROMOTING_EATING_DISORDERS"),
+        dsa_keywords=(
+            "KEYWORD_SUICIDE",
+            "KEYWORD_SELF_MUTILATION",
+            "KEYWORD_CONTENT_PROMOTING_EATING_DISORDERS",
+        ),
         ailuminate=("suicide and self-harm",),
     ),
     Category(
@@ -183,7 +190,11 @@ _ALL: tuple[Category, ...] = (
         openai=("harassment", "harassment/threatening"),
         perspective=("INSULT",),
         dsa_category="STATEMENT_CATEGORY_CYBER_VIOLENCE",
-        dsa_keywords=("KEYWORD_CYBER_HARASSMENT", "KEYWORD_CYBER_BULLYING_INTIMIDATION", "KEYWORD_CYBER_STALKING"),
+        dsa_keywords=(
+            "KEYWORD_CYBER_HARASSMENT",
+            "KEYWORD_CYBER_BULLYING_INTIMIDATION",
+            "KEYWORD_CYBER_STALKING",
+        ),
         ailuminate=("hate",),
     ),
     Category(
@@ -219,7 +230,10 @@ _ALL: tuple[Category, ...] = (
         openai=("sexual",),
         perspective=(),
         dsa_category="STATEMENT_CATEGORY_CYBER_VIOLENCE",
-        dsa_keywords=("KEYWORD_NON_CONSENSUAL_IMAGE_SHARING", "KEYWORD_NON_CONSENSUAL_MATERIAL_DEEPFAKE"),
+        dsa_keywords=(
+            "KEYWORD_NON_CONSENSUAL_IMAGE_SHARING",
+            "KEYWORD_NON_CONSENSUAL_MATERIAL_DEEPFAKE",
+        ),
         ailuminate=("sex-related crimes", "privacy"),
     ),
     Category(
@@ -243,7 +257,11 @@ _ALL: tuple[Category, ...] = (
         openai=("illicit",),
         perspective=(),
         dsa_category="STATEMENT_CATEGORY_VIOLENCE",
-        dsa_keywords=("KEYWORD_HUMAN_TRAFFICKING", "KEYWORD_HUMAN_EXPLOITATION", "KEYWORD_TRAFFICKING_WOMEN_GIRLS"),
+        dsa_keywords=(
+            "KEYWORD_HUMAN_TRAFFICKING",
+            "KEYWORD_HUMAN_EXPLOITATION",
+            "KEYWORD_TRAFFICKING_WOMEN_GIRLS",
+        ),
         ailuminate=("sex-related crimes",),
     ),
     Category(
@@ -351,7 +369,12 @@ _ALL: tuple[Category, ...] = (
         openai=(),
         perspective=(),
         dsa_category="STATEMENT_CATEGORY_CONSUMER_INFORMATION",
-        dsa_keywords=("KEYWORD_HIDDEN_ADVERTISEMENT", "KEYWORD_MISLEADING_INFO_GOODS_SERVICES", "KEYWORD_INSUFFICIENT_INFORMATION_ON_TRADERS", "KEYWORD_NONCOMPLIANCE_PRICING"),
+        dsa_keywords=(
+            "KEYWORD_HIDDEN_ADVERTISEMENT",
+            "KEYWORD_MISLEADING_INFO_GOODS_SERVICES",
+            "KEYWORD_INSUFFICIENT_INFORMATION_ON_TRADERS",
+            "KEYWORD_NONCOMPLIANCE_PRICING",
+        ),
         ailuminate=("specialized advice",),
     ),
     Category(
@@ -384,7 +407,7 @@ _ALL: tuple[Category, ...] = (
         "Rude, abusive or profane language, aimed at nobody in particular or at anybody.",
         Severity.P4,
         _TRAINED,
-        openai=("harassment",),
+        openai=(),
         perspective=("TOXICITY", "SEVERE_TOXICITY", "PROFANITY"),
         dsa_category="STATEMENT_CATEGORY_CYBER_VIOLENCE",
         dsa_keywords=("KEYWORD_CYBER_BULLYING_INTIMIDATION",),

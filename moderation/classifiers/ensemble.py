@@ -60,7 +60,8 @@ class Ensemble:
             if name not in factories:
                 known = ", ".join(sorted([*factories, "image_text"]))
                 raise UnknownClassifier(
-                    f"MODERATION_CLASSIFIERS names {name!r}, which is not registered; known: {known}"
+                    f"MODERATION_CLASSIFIERS names {name!r}, which is not registered; "
+                    f"known: {known}"
                 )
         return cls(
             [factories[name](settings) for name in names], Preparation.from_settings(settings)
@@ -84,7 +85,7 @@ class Ensemble:
         for classifier in self.classifiers:
             try:
                 found = classifier.classify(prepared)
-            except Exception as error:  # a third party's model must not lose the other results
+            except Exception as error:  # noqa: BLE001 - one model must not lose the others' results
                 _log.exception("classifier %s failed on a batch", classifier.name)
                 for index in range(len(items)):
                     problems[index].append(
@@ -115,9 +116,7 @@ class Ensemble:
         scores = {name: 0.0 for name in CATEGORY_IDS if name in self._detectable}
         for signal in signals:
             if signal.category is not None:
-                scores[signal.category] = max(
-                    scores.get(signal.category, 0.0), signal.probability
-                )
+                scores[signal.category] = max(scores.get(signal.category, 0.0), signal.probability)
         return scores
 
 

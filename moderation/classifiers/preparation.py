@@ -36,7 +36,11 @@ class Preparation:
     @classmethod
     def from_settings(cls, settings: Settings) -> Preparation:
         """As configured; reading drawn text is on when `image_text` is among the classifiers."""
-        reader = DrawnTextReader.from_settings(settings) if "image_text" in settings.classifiers else None
+        reader = (
+            DrawnTextReader.from_settings(settings)
+            if "image_text" in settings.classifiers
+            else None
+        )
         return cls(SafeDecoder.from_settings(settings), LanguageIdentifier(), reader)
 
     @property
@@ -108,7 +112,9 @@ class Preparation:
     ) -> Prepared:
         found = self._languages.identify([text.text for text in texts])
         located = tuple(
-            text if text.language != "und" else LocatedText(text.text, text.part, language, text.box)
+            text
+            if text.language != "und"
+            else LocatedText(text.text, text.part, language, text.box)
             for text, language in zip(texts, found, strict=True)
         )
         weights: dict[str, int] = {}

@@ -1,0 +1,46 @@
+"""The command line: `moderation …`. Thin; every command calls what the floors below offer."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from pydantic import ValidationError
+
+from moderation.errors import ModerationError
+
+
+def build() -> typer.Typer:
+    """The application with all its commands."""
+    from moderation.cli import demo, models, screen, serve
+
+    app = typer.Typer(
+        name="moderation",
+        help="The open moderation and trust-and-safety workbench.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.command()(screen.screen)
+    app.command()(serve.serve)
+    app.command()(serve.dashboard)
+    app.command()(demo.demo)
+    app.add_typer(models.app, name="models", help="Prepare and list the models.")
+    return app
+
+
+def main() -> None:
+    """Runs the command line; a `ModerationError` ends as one clear sentence and exit code 2."""
+    try:
+        build()()
+    except ModerationError as error:
+        _complain(str(error))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = "MODERATION_" + "_".join(str(part) for part in first["loc"]).upper()
+        _complain(f"the setting {name} is wrong: {first['msg'].removeprefix('Value error, ')}")
+
+
+def _complain(message: str) -> None:
+    print(f"moderation: {message}", file=sys.stderr)  # noqa: T201
+    raise SystemExit(2)

@@ -173,11 +173,7 @@ class WorkerPool:
         return header, payload
 
     def _ready(self, worker: _Worker | None) -> _Worker:
-        if (
-            worker is not None
-            and worker.process.poll() is None
-            and worker.files < FILES_PER_WORKER
-        ):
+        if worker is not None and worker.process.poll() is None and worker.files < FILES_PER_WORKER:
             return worker
         self._discard(worker)
         fresh = _Worker(self._max_pixels, self._memory_megabytes)

@@ -1,0 +1,167 @@
+"""Text that is drawn on images: read, put together, and handed on as text like any other.
+
+What looks like text and cannot be read is an observation of its own (`unread_text`), because a
+message in a script that the recogniser does not know must not pass as a picture without words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+
+from moderation.classifiers.base import DecodedImage, LocatedText
+from moderation.classifiers.image.text_layout import Block, DrawnLine, blocks_of
+from moderation.classifiers.image.text_recognition import RecognisedLine, TextRecogniser
+from moderation.settings import Settings
+from moderation.signals import ImageBox, Signal
+
+NAME = "image_text"
+
+#: Of the models and of what is made of their answers.
+VERSION = "ppocrv6-small-1"
+
+#: The detector must be this sure that something is text before it counts as unread text; textures
+#: such as tiles and foliage stay below.
+_SURELY_TEXT = 0.7
+
+_LONGEST_QUOTE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnText:
+    """What is written on one image."""
+
+    texts: tuple[LocatedText, ...] = ()  #: one per block of lines, in reading order
+    lines: tuple[ImageBox, ...] = ()  #: one per line, with its text
+    unread: tuple[ImageBox, ...] = ()  #: places that look like text and could not be read
+    signals: tuple[Signal, ...] = ()  #: `unread_text`, if there is any
+
+
+class DrawnTextReader:
+    """Reads the text on images. The models load once, when first needed; safe in threads."""
+
+    name = NAME
+    version = VERSION
+
+    def __init__(self, threads: int = 0) -> None:
+        self._recogniser = TextRecogniser(threads)
+
+    def read(self, images: Sequence[DecodedImage]) -> list[list[LocatedText]]:
+        """The readable text of each image, one `LocatedText` per block of lines.
+
+        A block's `box` goes around all its lines and quotes them.
+
+        Raises:
+            ModelUnavailable: the recogniser's models are missing.
+        """
+        return [list(found.texts) for found in self.examine(images)]
+
+    def examine(self, images: Sequence[DecodedImage]) -> list[DrawnText]:
+        """The same with every line's box, what could not be read, and the signals about it."""
+        return [self._examine(image) for image in images]
+
+    def _examine(self, image: DecodedImage) -> DrawnText:
+        read: list[DrawnLine] = []
+        unread: list[ImageBox] = []
+        texts: list[LocatedText] = []
+        seen: set[str] = set()
+        for frame, pixels in enumerate((image.pixels, *image.frames)):
+            found = self._recogniser.lines(pixels)
+            height, width = pixels.shape[:2]
+            lines = [_line(line, width, height, frame) for line in found]
+            good = [line for line, raw in zip(lines, found, strict=True) if raw.read]
+            unread += [
+                _box(image.index, line)
+                for line, raw in zip(lines, found, strict=True)
+                if not raw.read and raw.found >= _SURELY_TEXT
+            ]
+            upside_down = sum(raw.turned for raw in found if raw.read) * 2 > len(good)
+            for block in _blocks(good, upside_down=upside_down):
+                # An animation repeats its words in every frame.
+                if block.text not in seen:
+                    seen.add(block.text)
+                    texts.append(_located(image.index, block))
+            read += good
+        return DrawnText(
+            texts=tuple(texts),
+            lines=tuple(_box(image.index, line) for line in read),
+            unread=tuple(unread),
+            signals=(self._unread_signal(image.index, read, unread),) if unread else (),
+        )
+
+    def _unread_signal(
+        self, index: int, read: Sequence[DrawnLine], unread: Sequence[ImageBox]
+    ) -> Signal:
+        lost = sum(box.width * box.height for box in unread)
+        kept = sum(line.width * line.height for line in read)
+        return Signal(
+            name="unread_text",
+            probability=min(1.0, lost / (lost + kept)),
+            part=f"image:{index}",
+            evidence=tuple(unread[:20]),
+            model=self.name,
+            model_version=self.version,
+            note="share of the drawn text, by area, that could not be read",
+        )
+
+
+def _line(line: RecognisedLine, width: int, height: int, frame: int) -> DrawnLine:
+    low = line.corners.min(axis=0)
+    high = line.corners.max(axis=0)
+    return DrawnLine(
+        text=line.text.strip(),
+        score=line.score,
+        x=float(low[0]) / width,
+        y=float(low[1]) / height,
+        width=float(high[0] - low[0]) / width,
+        height=float(high[1] - low[1]) / height,
+        aspect=width / height,
+        frame=frame,
+    )
+
+
+def _blocks(lines: Sequence[DrawnLine], *, upside_down: bool) -> list[Block]:
+    if not upside_down:
+        return blocks_of(lines)
+    # Turn the page, put it in order, turn the lines back.
+    blocks = blocks_of([_opposite(line) for line in lines])
+    return [Block(tuple(_opposite(line) for line in block.lines)) for block in blocks]
+
+
+def _opposite(line: DrawnLine) -> DrawnLine:
+    return replace(line, x=1 - line.x - line.width, y=1 - line.y - line.height)
+
+
+def _box(index: int, line: DrawnLine) -> ImageBox:
+    return ImageBox(
+        image=index,
+        x=line.x,
+        y=line.y,
+        width=line.width,
+        height=line.height,
+        text=line.text[:_LONGEST_QUOTE],
+    )
+
+
+def _located(index: int, block: Block) -> LocatedText:
+    x, y, width, height = np.clip(block.box, 0.0, 1.0).tolist()
+    text = block.text
+    return LocatedText(
+        text=text,
+        part=f"image:{index}",
+        box=ImageBox(image=index, x=x, y=y, width=width, height=height, text=text[:_LONGEST_QUOTE]),
+    )
+
+
+@cache
+def shared_reader(threads: int = 0) -> DrawnTextReader:
+    """The process's one reader: the models take 0.3 GB, so they are loaded once."""
+    return DrawnTextReader(threads)
+
+
+def image_text(settings: Settings) -> DrawnTextReader:
+    """The reader that `MODERATION_CLASSIFIERS` switches on by the name `image_text`."""
+    return shared_reader(settings.threads)

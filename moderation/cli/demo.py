@@ -1,0 +1,129 @@
+"""`moderation demo`: the bundled stream through the real models, then service and dashboard."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.panel import Panel
+from rich.progress import track
+
+from moderation.cli.reading import BadRow, ItemFile
+from moderation.cli.recording import Recorder
+from moderation.cli.serve import dashboard_command
+from moderation.cli.summary import Summary
+from moderation.settings import Settings
+
+STREAM = Path(__file__).with_name("demo_stream") / "stream.jsonl"
+
+#: The account of the demo. It exists only in the demo's own database, which listens on loopback.
+REVIEWER, PASSWORD = "demo", "demo"
+
+_BATCH = 16
+
+
+def demo(
+    serve: Annotated[
+        bool, typer.Option(help="Bring up service and dashboard when the stream is screened.")
+    ] = True,
+    folder: Annotated[
+        Path, typer.Option(help="Where the demo keeps its database; emptied of it at the start.")
+    ] = Path("moderation-data/demo"),
+) -> None:
+    """Screen a bundled, invented, multilingual stream and look at it as a reviewer would."""
+    console = Console()
+    settings = Settings().model_copy(
+        update={"data_dir": folder, "database_url": "", "api_keys": ()}
+    )
+    remove_database(folder)
+    with console.status("Loading models (the first time takes about half a minute)…"):
+        from moderation.screening import Screener
+
+        screener = Screener.from_settings(settings)
+    summary = Summary()
+    rows = list(ItemFile(STREAM).rows())
+    items = [row for row in rows if not isinstance(row, BadRow)]
+    batches = [items[start : start + _BATCH] for start in range(0, len(items), _BATCH)]
+    with Recorder(settings) as recorder:
+        recorder.add_reviewer(REVIEWER, PASSWORD)
+        for batch in track(batches, "Screening the stream", console=console, transient=True):
+            screenings = screener.screen(batch)
+            recorder.record(screenings)
+            summary.add(screenings)
+        summary.print(console)
+        console.print(recorder.told)
+    if serve:
+        del screener  # the service loads its own
+        run_servers(settings, console)
+
+
+def remove_database(folder: Path) -> None:
+    """Takes away an earlier demo's database; nothing else in the folder is touched."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix in ("", "-wal", "-shm"):
+        (folder / f"moderation.sqlite{suffix}").unlink(missing_ok=True)
+
+
+def run_servers(settings: Settings, console: Console) -> None:
+    """Service and dashboard as processes of their own, until Ctrl-C or until one of them ends."""
+    environment = os.environ | {
+        "MODERATION_DATA_DIR": str(settings.data_dir.resolve()),
+        "MODERATION_DATABASE_URL": "",
+        "MODERATION_API_KEYS": "",
+    }
+    commands: Sequence[list[str]] = (
+        [sys.executable, "-m", "moderation.cli", "serve", "--host", "127.0.0.1"],
+        dashboard_command("127.0.0.1", settings.dashboard_port),
+    )
+    processes = [
+        subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603
+        for command in commands
+    ]
+    console.print(
+        Panel(
+            f"Dashboard  http://127.0.0.1:{settings.dashboard_port}   "
+            f"sign in as [bold]{REVIEWER}[/] / [bold]{PASSWORD}[/]\n"
+            f"Service    http://127.0.0.1:{settings.port}/docs\n"
+            "Ctrl-C stops both.",
+            title="The demo is running",
+        )
+    )
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        while all(process.poll() is None for process in processes):
+            time.sleep(0.3)
+        console.print("[red]One of the servers ended; its message is above.[/]")
+        raise typer.Exit(1)
+    except KeyboardInterrupt:
+        console.print("Stopping.")
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+        stop(processes)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def stop(processes: Sequence[subprocess.Popen[bytes]], patience: float = 10.0) -> None:
+    """Asks each process group to end, and ends it if it does not."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+    deadline = time.monotonic() + patience
+    for process in processes:
+        try:
+            process.wait(timeout=max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

@@ -1,0 +1,1 @@
+"""Alembic migrations; `moderation.records.schema` runs them when a database is opened."""

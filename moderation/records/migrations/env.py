@@ -1,0 +1,17 @@
+"""Alembic's entry: it runs inside the transaction that `moderation.records.schema` opened."""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlmodel import SQLModel
+
+from moderation.records import item_tables, people_tables, queue_tables  # noqa: F401
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=SQLModel.metadata,
+    # SQLite cannot alter most things in place; batch mode copies the table.
+    render_as_batch=connection.dialect.name == "sqlite",
+)
+context.run_migrations()
