@@ -70,6 +70,11 @@ class SafeDecoder:
             seconds=self.limits.seconds,
         )
 
+    @classmethod
+    def from_settings(cls, settings: Settings) -> SafeDecoder:
+        """The process's one decoder with these limits, so that its workers are shared."""
+        return shared_decoder(DecodingLimits.from_settings(settings))
+
     def decode(self, data: bytes, *, index: int = 0) -> DecodedImage:
         """The image in these bytes.
 
@@ -109,12 +114,12 @@ class SafeDecoder:
         )
 
     def decode_all(
-        self, images: Sequence[ImagePart], *, allow_paths: bool = False
+        self, images: Sequence[tuple[int, ImagePart]], *, allow_paths: bool = False
     ) -> list[DecodedImage | ImageRefused]:
-        """All images of an item, side by side; one that is refused does not hold up the others.
+        """All images of any number of items, side by side. One that is refused holds up no other.
 
         Args:
-            images: the parts; the position becomes `DecodedImage.index`.
+            images: each part with its index among its own item's images.
             allow_paths: whether local paths may be read. Only for callers on this machine; an HTTP
                 client must never name the server's files.
 
@@ -122,16 +127,17 @@ class SafeDecoder:
             One entry per part, in order.
         """
 
-        def one(index: int, part: ImagePart) -> DecodedImage | ImageRefused:
+        def one(indexed: tuple[int, ImagePart]) -> DecodedImage | ImageRefused:
+            index, part = indexed
             try:
                 return self.decode(self._bytes(part, allow_paths=allow_paths), index=index)
             except ImageRefused as refusal:
                 return refusal
 
         if len(images) < 2:
-            return [one(index, part) for index, part in enumerate(images)]
+            return [one(indexed) for indexed in images]
         with ThreadPoolExecutor(min(self.pool.size, len(images))) as threads:
-            return list(threads.map(one, range(len(images)), images))
+            return list(threads.map(one, images))
 
     def _bytes(self, part: ImagePart, *, allow_paths: bool) -> bytes:
         if part.data is not None:
@@ -188,7 +194,18 @@ def decode(data: bytes, *, index: int = 0) -> DecodedImage:
 
 
 def decode_all(
-    images: Sequence[ImagePart], *, allow_paths: bool = False
+    images: Sequence[tuple[int, ImagePart]], *, allow_paths: bool = False
 ) -> list[DecodedImage | ImageRefused]:
     """`SafeDecoder.decode_all` with the default limits."""
     return shared_decoder().decode_all(images, allow_paths=allow_paths)
+
+
+__all__ = [
+    "DecodingLimits",
+    "Fetcher",
+    "ImageRefused",
+    "SafeDecoder",
+    "decode",
+    "decode_all",
+    "shared_decoder",
+]

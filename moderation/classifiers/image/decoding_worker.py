@@ -47,7 +47,7 @@ class Channel(Protocol):
     def recv_into(self, buffer: memoryview, /) -> int: ...
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is an answer, not a fault
+class Refused(Exception):
     """The file will not be decoded; the first argument is the code, the second says why."""
 
 

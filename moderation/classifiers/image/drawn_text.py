@@ -49,18 +49,17 @@ class DrawnTextReader:
     def __init__(self, threads: int = 0) -> None:
         self._recogniser = TextRecogniser(threads)
 
-    def read(self, images: Sequence[DecodedImage]) -> list[list[LocatedText]]:
-        """The readable text of each image, one `LocatedText` per block of lines.
+    @classmethod
+    def from_settings(cls, settings: Settings) -> DrawnTextReader:
+        """The process's one reader: its models take 0.3 GB, so they are loaded once."""
+        return _shared(settings.threads)
 
-        A block's `box` goes around all its lines and quotes them.
+    def read(self, images: Sequence[DecodedImage]) -> list[DrawnText]:
+        """What is written on each image.
 
         Raises:
             ModelUnavailable: the recogniser's models are missing.
         """
-        return [list(found.texts) for found in self.examine(images)]
-
-    def examine(self, images: Sequence[DecodedImage]) -> list[DrawnText]:
-        """The same with every line's box, what could not be read, and the signals about it."""
         return [self._examine(image) for image in images]
 
     def _examine(self, image: DecodedImage) -> DrawnText:
@@ -157,11 +156,5 @@ def _located(index: int, block: Block) -> LocatedText:
 
 
 @cache
-def shared_reader(threads: int = 0) -> DrawnTextReader:
-    """The process's one reader: the models take 0.3 GB, so they are loaded once."""
+def _shared(threads: int) -> DrawnTextReader:
     return DrawnTextReader(threads)
-
-
-def image_text(settings: Settings) -> DrawnTextReader:
-    """The reader that `MODERATION_CLASSIFIERS` switches on by the name `image_text`."""
-    return shared_reader(settings.threads)

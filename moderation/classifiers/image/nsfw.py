@@ -87,7 +87,7 @@ class NsfwClassifier:
                 list(pictures[start : start + _BATCH]), max_workers=self._threads
             )
             scores += [answer.nsfw for answer in answers]
-        return np.clip(np.array(scores), 0.0, 1.0)
+        return np.array(scores, np.float64).clip(0.0, 1.0)
 
     def _load(self) -> NSFWClassifier:
         with self._lock:

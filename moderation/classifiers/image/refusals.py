@@ -21,7 +21,7 @@ REFUSAL_CODES: dict[str, str] = {
 }
 
 
-class ImageRefused(ModerationError):  # noqa: N818 - a refusal is an answer, not a fault
+class ImageRefused(ModerationError):
     """An image cannot be looked at. The item goes to review, never to a silent pass."""
 
     def __init__(self, code: str, message: str) -> None:
