@@ -303,12 +303,11 @@ class Item(_Part):
 
 
 def _expand_short_forms(given: dict[str, Any]) -> None:
-    segments = []
-    for name in ("title", "text"):
-        if name in given:
-            segments.append(
-                {"text": given.pop(name), "field": "title" if name == "title" else "body"}
-            )
+    segments = [
+        {"text": given.pop(name), "field": field}
+        for name, field in (("title", "title"), ("text", "body"))
+        if name in given
+    ]
     if segments:
         given["texts"] = [*segments, *_as_list(given.get("texts", []))]
     if "image" in given:
