@@ -38,10 +38,10 @@ def pillow_format(data: bytes) -> str:
     """
     if not data:
         raise ImageRefused("empty", "the image file is empty")
-    kind = filetype.guess(data)
-    name = None if kind is None else ACCEPTED_TYPES.get(kind.mime)
+    mime = _mime(data)
+    name = ACCEPTED_TYPES.get(mime or "")
     if name is None:
-        found = "of no known type" if kind is None else kind.mime
+        found = mime or "of no known type"
         raise ImageRefused(
             "unsupported_format",
             f"the content is {found}; accepted are JPEG, PNG, WebP, GIF, BMP and AVIF",
@@ -50,6 +50,16 @@ def pillow_format(data: bytes) -> str:
     if other:
         raise ImageRefused("polyglot", f"the {name} file is at the same time a {other}")
     return name
+
+
+def _mime(data: bytes) -> str | None:
+    if data[4:8] == b"ftyp":
+        # The size of the first box bounds its list of brands. `filetype` knows still AVIF only.
+        size = int.from_bytes(data[:4], "big")
+        brands = data[8 : max(16, min(size, 256))]
+        if b"avif" in brands or b"avis" in brands:
+            return "image/avif"
+    return filetype.guess_mime(data)
 
 
 def second_nature(data: bytes) -> str | None:
