@@ -11,13 +11,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from moderation.items import check_regions
 
-_PACKAGE = Path(__file__).resolve().parent
-
-
-def default_policies_dir() -> Path:
-    """The packs beside the package: `policies/` of a checkout, or the copy inside a wheel."""
-    checkout = _PACKAGE.parent / "policies"
-    return checkout if checkout.is_dir() else _PACKAGE / "policies"
+#: The packs beside the package, in a checkout and in an installed wheel alike.
+_POLICIES = Path(__file__).resolve().parent.parent / "policies"
 
 
 class Settings(BaseSettings):
@@ -33,9 +28,7 @@ class Settings(BaseSettings):
         default="",
         description="SQLAlchemy URL; empty means SQLite (WAL) in the data folder.",
     )
-    policies_dir: Path = Field(
-        default_factory=default_policies_dir, description="Folder of the policy packs."
-    )
+    policies_dir: Path = Field(default=_POLICIES, description="Folder of the policy packs.")
     model_cache: Path = Field(
         default_factory=lambda: user_cache_path("moderation-workbench"),
         description="Where converted model weights are kept between runs.",
