@@ -59,7 +59,8 @@ def _mime(data: bytes) -> str | None:
         brands = data[8 : max(16, min(size, 256))]
         if b"avif" in brands or b"avis" in brands:
             return "image/avif"
-    return filetype.guess_mime(data)
+    kind = filetype.guess(data)
+    return None if kind is None else str(kind.mime)
 
 
 def second_nature(data: bytes) -> str | None:

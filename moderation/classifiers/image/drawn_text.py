@@ -1,4 +1,4 @@
-"""Text that is drawn on images: read, put together, and handed on as text like any other.
+"""Text and codes on images: read, put together, and handed on as text like any other.
 
 What looks like text and cannot be read is an observation of its own (`unread_text`), because a
 message in a script that the recogniser does not know must not pass as a picture without words.
@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 
 from moderation.classifiers.base import DecodedImage, LocatedText
+from moderation.classifiers.image.codes import Code, code_signals, read_codes
 from moderation.classifiers.image.text_layout import Block, DrawnLine, blocks_of
 from moderation.classifiers.image.text_recognition import RecognisedLine, TextRecogniser
 from moderation.settings import Settings
@@ -27,6 +28,11 @@ VERSION = "ppocrv6-small-1"
 #: such as tiles and foliage stay below.
 _SURELY_TEXT = 0.7
 
+#: Unread text must have the shape of a line. Blurs and patterns that the detector takes for text
+#: are squares, or fill the whole picture.
+_LINE_RATIO = 1.5
+_LARGEST_LINE = 0.4
+
 _LONGEST_QUOTE = 2000
 
 
@@ -34,10 +40,10 @@ _LONGEST_QUOTE = 2000
 class DrawnText:
     """What is written on one image."""
 
-    texts: tuple[LocatedText, ...] = ()  #: one per block of lines, in reading order
+    texts: tuple[LocatedText, ...] = ()  #: one per block of lines, in reading order, then codes
     lines: tuple[ImageBox, ...] = ()  #: one per line, with its text
     unread: tuple[ImageBox, ...] = ()  #: places that look like text and could not be read
-    signals: tuple[Signal, ...] = ()  #: `unread_text`, if there is any
+    signals: tuple[Signal, ...] = ()  #: `unread_text` and `contact_code`
 
 
 class DrawnTextReader:
@@ -66,17 +72,13 @@ class DrawnTextReader:
         read: list[DrawnLine] = []
         unread: list[ImageBox] = []
         texts: list[LocatedText] = []
+        signals: list[Signal] = []
         seen: set[str] = set()
         for frame, pixels in enumerate((image.pixels, *image.frames)):
             found = self._recogniser.lines(pixels)
             height, width = pixels.shape[:2]
             lines = [_line(line, width, height, frame) for line in found]
             good = [line for line, raw in zip(lines, found, strict=True) if raw.read]
-            unread += [
-                _box(image.index, line)
-                for line, raw in zip(lines, found, strict=True)
-                if not raw.read and raw.found >= _SURELY_TEXT
-            ]
             upside_down = sum(raw.turned for raw in found if raw.read) * 2 > len(good)
             for block in _blocks(good, upside_down=upside_down):
                 # An animation repeats its words in every frame.
@@ -84,11 +86,24 @@ class DrawnTextReader:
                     seen.add(block.text)
                     texts.append(_located(image.index, block))
             read += good
+            codes = read_codes(pixels)
+            new = [code for code in codes if code.text not in seen]
+            seen.update(code.text for code in new)
+            texts += [_of_code(image.index, code, width, height) for code in new]
+            signals += code_signals(image.index, new, width, height)
+            boxes = [code.box(image.index, width, height) for code in codes]
+            unread += [
+                _box(image.index, line)
+                for line, raw in zip(lines, found, strict=True)
+                if _is_unread_line(line, raw) and not any(_inside(line, box) for box in boxes)
+            ]
+        if unread:
+            signals.insert(0, self._unread_signal(image.index, read, unread))
         return DrawnText(
             texts=tuple(texts),
             lines=tuple(_box(image.index, line) for line in read),
             unread=tuple(unread),
-            signals=(self._unread_signal(image.index, read, unread),) if unread else (),
+            signals=tuple(signals),
         )
 
     def _unread_signal(
@@ -122,6 +137,19 @@ def _line(line: RecognisedLine, width: int, height: int, frame: int) -> DrawnLin
     )
 
 
+def _is_unread_line(line: DrawnLine, raw: RecognisedLine) -> bool:
+    if raw.read or raw.found < _SURELY_TEXT or line.width * line.height > _LARGEST_LINE:
+        return False
+    short, long = sorted((line.width * line.aspect, line.height))
+    return long >= _LINE_RATIO * short
+
+
+def _inside(line: DrawnLine, box: ImageBox) -> bool:
+    """Whether the middle of the line lies in the box; the grain of a code looks like letters."""
+    x, y = line.x + line.width / 2, line.y + line.height / 2
+    return box.x <= x <= box.x + box.width and box.y <= y <= box.y + box.height
+
+
 def _blocks(lines: Sequence[DrawnLine], *, upside_down: bool) -> list[Block]:
     if not upside_down:
         return blocks_of(lines)
@@ -153,6 +181,10 @@ def _located(index: int, block: Block) -> LocatedText:
         part=f"image:{index}",
         box=ImageBox(image=index, x=x, y=y, width=width, height=height, text=text[:_LONGEST_QUOTE]),
     )
+
+
+def _of_code(index: int, code: Code, width: int, height: int) -> LocatedText:
+    return LocatedText(text=code.text, part=f"image:{index}", box=code.box(index, width, height))
 
 
 @cache

@@ -1,0 +1,132 @@
+"""The real recogniser on drawn pages."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+import zxingcpp
+from PIL import Image
+
+from moderation.classifiers.base import DecodedImage
+
+CHINESE = "今天去了新开的咖啡店味道真的很不错，下次还要再来一次"
+TURNS = {
+    "upright": None,
+    "upside down": Image.Transpose.ROTATE_180,
+    "on its left side": Image.Transpose.ROTATE_90,
+    "on its right side": Image.Transpose.ROTATE_270,
+    "mirrored": Image.Transpose.FLIP_LEFT_RIGHT,
+}
+
+
+def decoded(page: Image.Image, index: int = 0, *frames: Image.Image) -> DecodedImage:
+    further = tuple(np.asarray(frame.convert("RGB")) for frame in frames)
+    return DecodedImage(index, np.asarray(page.convert("RGB")), page.size, "", further)
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_page_is_read_whichever_way_it_is_turned(turn, reader, stored_page):
+    page = stored_page("chinese")
+    if TURNS[turn] is not None:
+        page = page.transpose(TURNS[turn])
+    [found] = reader.read([decoded(page)])
+    assert [text.text for text in found.texts] == [CHINESE]
+    assert found.signals == ()
+
+
+def test_japanese_is_read(reader, stored_page):
+    [found] = reader.read([decoded(stored_page("japanese"))])
+    assert [text.text for text in found.texts] == ["今日は新しいカフェに行ってきました"]
+
+
+def test_columns_are_read_from_right_to_left(reader, stored_page):
+    [found] = reader.read([decoded(stored_page("traditional_columns"))])
+    assert "".join(text.text for text in found.texts) == "春眠不覺曉處處聞啼鳥"
+
+
+def test_lines_of_one_sentence_are_joined_and_boxed(reader, drawn_page):
+    page = drawn_page("Add me on the other app", "for cheap tickets and", "many more offers")
+    [found] = reader.read([decoded(page, 4)])
+    [text] = found.texts
+    assert text.text == "Add me on the other app for cheap tickets and many more offers"
+    assert text.part == "image:4"
+    assert text.box is not None
+    assert text.box.image == 4
+    assert text.box.text == text.text
+    assert text.box.x == pytest.approx(40 / 640, abs=0.03)
+    assert text.box.y == pytest.approx(60 / 400, abs=0.05)
+    assert text.box.y + text.box.height == pytest.approx(210 / 400, abs=0.05)
+    assert [line.text for line in found.lines] == [
+        "Add me on the other app",
+        "for cheap tickets and",
+        "many more offers",
+    ]
+
+
+@pytest.mark.parametrize("page", ["korean", "russian"])
+def test_a_script_that_cannot_be_read_is_reported(page, reader, stored_page):
+    [found] = reader.read([decoded(stored_page(page), 2)])
+    [signal] = found.signals
+    assert found.texts == ()
+    assert (signal.name, signal.category, signal.part) == ("unread_text", None, "image:2")
+    assert signal.probability == 1.0
+    assert len(signal.evidence) == 2
+
+
+def test_readable_and_unreadable_lines_are_told_apart(reader, stored_page):
+    [found] = reader.read([decoded(stored_page("chinese_and_korean"))])
+    assert [text.text for text in found.texts] == ["周末一起去爬山吧"]
+    [signal] = found.signals
+    assert 0.2 < signal.probability < 0.8
+
+
+def test_pictures_without_text_are_left_in_peace(reader):
+    rng = np.random.default_rng(3)
+    coarse = Image.fromarray(rng.integers(0, 255, (7, 9, 3), dtype=np.uint8))
+    photo = coarse.resize((640, 480), Image.Resampling.BICUBIC)
+    noise = Image.fromarray(rng.integers(0, 255, (200, 300, 3), dtype=np.uint8))
+    flat, dot, strip = (Image.new("RGB", size, "teal") for size in ((50, 50), (1, 1), (1600, 4)))
+    images = [decoded(picture) for picture in (photo, noise, flat, dot, strip)]
+    assert [(r.texts, r.signals) for r in reader.read(images)] == [((), ())] * 5
+
+
+def test_words_of_later_frames_are_read_and_repeated_words_once(reader, drawn_page):
+    still = drawn_page("nothing to see here")
+    shown = drawn_page("nothing to see here", "", "write me on the other app")
+    [found] = reader.read([decoded(still, 0, still, shown, shown)])
+    assert [text.text for text in found.texts] == [
+        "nothing to see here",
+        "write me on the other app",
+    ]
+
+
+def test_a_code_is_read_as_text_and_hints_at_luring(reader, drawn_page):
+    page = drawn_page("scan for more")
+    code = zxingcpp.create_barcode("https://t.me/example_group", zxingcpp.BarcodeFormat.QRCode)
+    page.paste(Image.fromarray(np.array(code.to_image(scale=5))), (300, 150))
+    [found] = reader.read([decoded(page, 1)])
+    assert [text.text for text in found.texts] == ["scan for more", "https://t.me/example_group"]
+    [signal] = found.signals
+    assert (signal.name, signal.category) == ("contact_code", "offplatform_luring")
+    assert signal.probability == 0.85
+    [box] = signal.evidence
+    assert box.text == "https://t.me/example_group"
+    assert box.x == pytest.approx(320 / 640, abs=0.03)
+
+
+def test_threads_share_one_reader(reader, drawn_page):
+    words = ["alpha", "bravo", "charlie", "delta"]
+    results: dict[str, str] = {}
+
+    def work(word: str) -> None:
+        [found] = reader.read([decoded(drawn_page(f"{word} goes home", size=48))])
+        results[word] = found.texts[0].text
+
+    threads = [threading.Thread(target=work, args=(word,)) for word in words]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {word: f"{word} goes home" for word in words}
