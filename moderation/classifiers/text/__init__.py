@@ -1,3 +1,27 @@
 """Text classifiers: the shipped multilingual model, any Hugging Face model, contact tokens."""
 
 from __future__ import annotations
+
+import os
+
+# Threads that spin while they wait make every process on a busy machine ten times slower. The
+# OpenMP runtime reads this once, when torch is first imported; who set it otherwise is respected.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from moderation.classifiers.base import Classifier
+from moderation.classifiers.text.classifier import TextClassifier
+from moderation.classifiers.text.contacts import ContactTokens
+from moderation.classifiers.text.language import LanguageIdentifier
+from moderation.settings import Settings
+
+__all__ = ["ContactTokens", "LanguageIdentifier", "TextClassifier", "contacts", "text"]
+
+
+def text(settings: Settings) -> Classifier:
+    """The text classifier in force: the shipped model, or the one that the settings name."""
+    return TextClassifier.from_settings(settings)
+
+
+def contacts(settings: Settings) -> Classifier:
+    """Contact tokens and personal data, told by rules."""
+    return ContactTokens.from_settings(settings)

@@ -10,7 +10,6 @@ and renames it into place.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -133,7 +132,7 @@ def _build(folder: Path, source: Path) -> None:
         (work / _MARKER).write_text(json.dumps(marker, indent=2), encoding="utf-8")
         if folder.exists():
             shutil.rmtree(folder)
-        os.replace(work, folder)
+        work.replace(folder)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise
@@ -176,8 +175,15 @@ def _state(source: EncoderFile) -> dict[str, torch.Tensor]:
 
 
 def _tokenizer(source: EncoderFile) -> Tokenizer:
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers
-    from tokenizers import pre_tokenizers, processors
+    from tokenizers import (
+        AddedToken,
+        Regex,
+        Tokenizer,
+        decoders,
+        normalizers,
+        pre_tokenizers,
+        processors,
+    )
     from tokenizers.models import Unigram
 
     tokenizer = Tokenizer(Unigram(source.vocabulary, unk_id=source.unknown, byte_fallback=False))

@@ -1,0 +1,75 @@
+"""Any string, cut into token windows of bounded number.
+
+Foreign text may be a megabyte of emoji, lone surrogates or combining marks. What the tokenizer
+gets is valid, bounded in length, and every window remembers which characters it came from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tokenizers import Tokenizer
+
+#: Characters of one text that are read at most; more is reported, not read.
+LONGEST_TEXT = 40_000
+#: The tokenizer's lattice is built per slice, so a slice bounds its memory.
+_SLICE = 2_000
+#: Windows scored per text at most: the first, the last, and others spread evenly between.
+MOST_WINDOWS = 24
+
+_BOS, _EOS = 0, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Token ids of a stretch of text: characters ``start`` to ``end`` (one past the last)."""
+
+    ids: list[int]
+    start: int
+    end: int
+
+
+def readable(text: str) -> str:
+    """The same text, same length, with lone surrogates and NULs replaced by U+FFFD."""
+    if text.isascii():
+        return text.replace("\0", "\ufffd")
+    return "".join("\ufffd" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in text)
+
+
+def token_windows(tokenizer: Tokenizer, text: str, size: int, overlap: int) -> list[Window]:
+    """Windows of at most ``size`` tokens, neighbours sharing ``overlap``; at least one window.
+
+    Only the first `LONGEST_TEXT` characters are read, and `MOST_WINDOWS` of their windows.
+    """
+    text = readable(text[:LONGEST_TEXT])
+    ids: list[int] = []
+    spans: list[tuple[int, int]] = []
+    for start, end in _slices(text):
+        encoding = tokenizer.encode(text[start:end], add_special_tokens=False)
+        ids += encoding.ids
+        spans += [(start + first, start + last) for first, last in encoding.offsets]
+    room = size - 2
+    if len(ids) <= room:
+        return [Window([_BOS, *ids, _EOS], 0, len(text))]
+    starts = list(range(0, len(ids) - overlap, room - overlap))
+    if len(starts) > MOST_WINDOWS:
+        step = (len(starts) - 1) / (MOST_WINDOWS - 1)
+        starts = [starts[round(i * step)] for i in range(MOST_WINDOWS)]
+    windows = []
+    for at in starts:
+        stop = min(at + room, len(ids))
+        windows.append(Window([_BOS, *ids[at:stop], _EOS], spans[at][0], spans[stop - 1][1]))
+    return windows
+
+
+def _slices(text: str) -> list[tuple[int, int]]:
+    slices = []
+    start = 0
+    while start < len(text):
+        end = min(start + _SLICE, len(text))
+        if end < len(text):
+            space = text.rfind(" ", start + _SLICE // 2, end)
+            end = space if space > 0 else end
+        slices.append((start, end))
+        start = end
+    return slices
