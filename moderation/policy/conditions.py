@@ -129,6 +129,14 @@ class AspectIs(_Predicate):
     _category = field_validator("category")(category_name)
 
 
+class Observation(_Predicate):
+    """Something a classifier noticed that is no harm in itself, such as `unread_text` (text on an
+    image that could not be read) or `contact.phone`."""
+
+    name: Name
+    gte: Probability = 0.5
+
+
 Ages = Annotated[tuple[AgeBracket, ...], Field(min_length=1)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_listed), Field(min_length=1)]
 
@@ -158,6 +166,7 @@ class Condition(_Predicate):
     order: OrderIs | None = None
     problem: Names | None = None  #: codes of what could not be looked at; `any` for whatever
     aspect: AspectIs | None = None
+    observation: Observation | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

@@ -1,0 +1,272 @@
+"""Which items meet a condition: conditions compiled to a small tree over cached columns.
+
+Each distinct predicate is looked at once per block of items, however many rules use it. `None`
+stands for "no item", so that most rules end after one look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from moderation.items import AgeBracket, ReportSource, Surface
+from moderation.policy.conditions import Condition
+from moderation.policy.facts import (
+    AGES,
+    SOURCES,
+    SURFACES,
+    Bools,
+    Codes,
+    Facts,
+    Floats,
+    score_column,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A condition over numbered predicates. `op` is leaf, all, any or not."""
+
+    op: str
+    leaf: int
+    children: tuple[Node, ...]
+
+
+class Matcher:
+    """Many conditions over the same facts.
+
+    Args:
+        conditions: the conditions; equal ones share their work.
+        order_territories: for each condition, the regions that its pack contains: an order for
+            one of them is an order for the pack's group (`territory: EU`).
+    """
+
+    def __init__(
+        self,
+        conditions: Sequence[Condition],
+        order_territories: Sequence[tuple[str, frozenset[str]]],
+    ) -> None:
+        self._leaf_index: dict[str, int] = {}
+        self._scores: list[tuple[int, float, float]] = []
+        self._others: list[tuple[str, Any, frozenset[str]] | None] = []
+        # Leaves of scores come first, so that all of them are one comparison of two matrices.
+        self._nodes: list[Node] = []
+        score_leaves: list[tuple[int, int]] = []
+        for condition, group in zip(conditions, order_territories, strict=True):
+            self._nodes.append(self._node(condition, group, score_leaves))
+        self._score_leaves = [leaf for leaf, _ in score_leaves]
+        self._columns = np.array([s[0] for s in self._scores], dtype=np.intp)
+        self._gte = np.array([s[1] for s in self._scores], dtype=np.float32)[:, None]
+        self._lt = np.array([s[2] for s in self._scores], dtype=np.float32)[:, None]
+
+    def _node(
+        self,
+        condition: Condition,
+        group: tuple[str, frozenset[str]],
+        score_leaves: list[tuple[int, int]],
+    ) -> Node:
+        name, value = condition.predicate
+        if condition.children:
+            children = tuple(self._node(c, group, score_leaves) for c in condition.children)
+            return Node("not" if name == "negated" else name, -1, children)
+        territories: frozenset[str] = frozenset()
+        if name == "order" and value.territory is not None:
+            territories = frozenset({value.territory})
+            if value.territory == group[0]:
+                territories |= group[1]
+        key = f"{name}:{value!r}:{sorted(territories)}"
+        leaf = self._leaf_index.get(key)
+        if leaf is None:
+            leaf = self._leaf_index[key] = len(self._others)
+            if name == "score":
+                upper = np.inf if value.lt is None else value.lt
+                score_leaves.append((leaf, len(self._scores)))
+                self._scores.append((score_column(value.category), value.gte, upper))
+                self._others.append(None)
+            else:
+                self._others.append((name, value, territories))
+        return Node("leaf", leaf, ())
+
+    def masks(self, facts: Facts) -> list[Bools | None]:
+        """For each condition the items that meet it, `(n,)` bool, or None for no item."""
+        cache: dict[int, Bools | None] = {}
+        if self._scores:
+            by_category = np.ascontiguousarray(facts.scores.T)[self._columns]
+            met = (by_category >= self._gte) & (by_category < self._lt)
+            some = met.any(axis=1).tolist()
+            for position, leaf in enumerate(self._score_leaves):
+                cache[leaf] = met[position] if some[position] else None
+        return [self._mask(node, facts, cache) for node in self._nodes]
+
+    def _mask(self, node: Node, facts: Facts, cache: dict[int, Bools | None]) -> Bools | None:
+        if node.op == "leaf":
+            return self._leaf(node.leaf, facts, cache)
+        if node.op == "not":
+            inside = self._mask(node.children[0], facts, cache)
+            return np.ones(len(facts), dtype=bool) if inside is None else ~inside
+        found: Bools | None = None
+        for child in node.children:
+            mask = self._mask(child, facts, cache)
+            if node.op == "all":
+                if mask is None:
+                    return None
+                found = mask if found is None else found & mask
+            elif mask is not None:
+                found = mask if found is None else found | mask
+        return found
+
+    def _leaf(self, leaf: int, facts: Facts, cache: dict[int, Bools | None]) -> Bools | None:
+        if leaf in cache:
+            return cache[leaf]
+        entry = self._others[leaf]
+        assert entry is not None  # scores are in the cache already
+        name, value, territories = entry
+        mask = _LEAVES[name](facts, value, territories)
+        if mask is not None and not mask.any():
+            mask = None
+        cache[leaf] = mask
+        return mask
+
+
+def _one_of(codes: Codes, names: Sequence[str], wanted: Sequence[str]) -> Bools:
+    if len(wanted) == 1:
+        return np.asarray(codes == names.index(wanted[0]))
+    table = np.zeros(len(names) + 1, dtype=bool)
+    table[[names.index(name) for name in wanted]] = True
+    return np.asarray(table[codes])  # -1, unknown, reads the last entry, which stays False
+
+
+def _any_tag(tags: Mapping[str, Bools], wanted: Sequence[str]) -> Bools | None:
+    found: Bools | None = None
+    for name in wanted:
+        if name in tags:
+            found = tags[name] if found is None else found | tags[name]
+    return found
+
+
+def _yes_no(codes: Codes, wanted: bool) -> Bools:
+    return np.asarray(codes == (1 if wanted else 0))
+
+
+def _reach(facts: Facts, value: Any, _: Any) -> Bools | None:
+    found: Bools | None = None
+    limits: tuple[tuple[Floats, float | None], ...] = (
+        (facts.views, value.views_gte),
+        (facts.room_size, value.room_size_gte),
+        (facts.views_per_hour, value.views_per_hour_gte),
+    )
+    for column, limit in limits:
+        if limit is not None:
+            mask = np.asarray(column >= limit)
+            found = mask if found is None else found | mask
+    return found
+
+
+def _strikes(facts: Facts, value: Any, _: Any) -> Bools | None:
+    if facts.strikes is None:
+        return None
+    name = value.category or value.kind
+    enough = np.asarray(facts.strikes.count(name, value.window_days, len(facts)) >= value.gte)
+    if value.prior_warning is None:
+        return enough
+    return np.asarray(enough & (facts.prior_warning == value.prior_warning))
+
+
+def _report(facts: Facts, value: Any, _: Any) -> Bools | None:
+    found: Bools = np.asarray(facts.report_complete >= 0)  # there is a report
+    if not found.any():
+        return None
+    if value.kind is not None:
+        named = facts.report_kind.where(value.kind)
+        if named is None:
+            return None
+        found = found & named
+    if value.source is not None:
+        found = found & (facts.report_source == SOURCES.index(ReportSource(value.source)))
+    if value.complete is not None:
+        found = found & _yes_no(facts.report_complete, value.complete)
+    return found
+
+
+def _order(facts: Facts, value: Any, territories: frozenset[str]) -> Bools | None:
+    found: Bools = np.asarray(facts.order_verified >= 0)  # there is an order
+    if not found.any():
+        return None
+    if value.kind is not None:
+        named = facts.order_kind.where(value.kind)
+        if named is None:
+            return None
+        found = found & named
+    if territories:
+        placed = facts.order_territory.where(territories)
+        if placed is None:
+            return None
+        found = found & placed
+    if value.verified is not None:
+        found = found & _yes_no(facts.order_verified, value.verified)
+    if value.claims_worldwide is not None:
+        found = found & (facts.order_worldwide == value.claims_worldwide)
+    return found
+
+
+def _language(facts: Facts, value: Sequence[str], _: Any) -> Bools | None:
+    codes = [
+        code
+        for code, name in enumerate(facts.language.names)
+        if any(name == wanted or name.startswith(f"{wanted}-") for wanted in value)
+    ]
+    found = facts.language.where_codes(codes)
+    if "mixed" in value:
+        return facts.mixed_language if found is None else found | facts.mixed_language
+    return found
+
+
+def _problem(facts: Facts, value: Sequence[str], _: Any) -> Bools | None:
+    return _any_tag(facts.problems, tuple(facts.problems) if "any" in value else value)
+
+
+def _keyword_list(facts: Facts, value: Any, _: Any) -> Bools | None:
+    hits = facts.keyword_hits.get(value.id)
+    return None if hits is None else np.asarray(hits >= value.min_hits)
+
+
+def _observation(facts: Facts, value: Any, _: Any) -> Bools | None:
+    found = facts.observations.get(value.name)
+    return None if found is None else np.asarray(found >= np.float32(value.gte))
+
+
+def _ages(column: str) -> Callable[[Facts, Any, Any], Bools | None]:
+    def ages(facts: Facts, value: Sequence[AgeBracket], _: Any) -> Bools | None:
+        return _one_of(getattr(facts, column), AGES, value)
+
+    return ages
+
+
+def _surface(facts: Facts, value: Sequence[Surface], _: Any) -> Bools | None:
+    return _one_of(facts.surface, SURFACES, value)
+
+
+_LEAVES: Mapping[str, Callable[[Facts, Any, Any], Bools | None]] = {
+    "surface": _surface,
+    "author_age": _ages("author_age"),
+    "recipient_age": _ages("recipient_age"),
+    "viewer_age": _ages("viewer_age"),
+    "guardian_linked": lambda facts, value, _: _yes_no(facts.guardian_linked, value),
+    "account_age_days": lambda facts, value, _: np.asarray(facts.account_age_days < value.lt),
+    "reach": _reach,
+    "strikes": _strikes,
+    "hash_match": lambda facts, value, _: facts.hash_match.where([value]),
+    "keyword_list": _keyword_list,
+    "language": _language,
+    "image_tag": lambda facts, value, _: _any_tag(facts.image_tags, value),
+    "declared_synthetic": lambda facts, value, _: _yes_no(facts.declared_synthetic, value),
+    "reviewer_label": lambda facts, value, _: _any_tag(facts.reviewer_labels, value),
+    "report": _report,
+    "order": _order,
+    "problem": _problem,
+    "observation": _observation,
+    "aspect": lambda facts, value, _: facts.aspects.get(f"{value.category}:{value.value}"),
+}
