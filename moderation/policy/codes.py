@@ -64,9 +64,10 @@ def decode(code: int) -> Effects:
 
 def levels(codes: Code, shift: int) -> npt.NDArray[np.int8]:
     """`(n,)` int8: the level of one axis (or of severity) in each code."""
-    return _LEVELS[(codes >> np.uint32(shift)) & np.uint32(thermometer(_WIDTHS[shift]))]
+    field = (codes >> np.uint32(shift)) & np.uint32(thermometer(_WIDTHS[shift]))
+    return np.asarray(_LEVELS[field])
 
 
 def flags(codes: Code, shift: int) -> npt.NDArray[np.bool_]:
     """`(n,)` bool: one flag in each code."""
-    return (codes >> np.uint32(shift)) & np.uint32(1) != 0
+    return np.asarray(codes & np.uint32(1 << shift) != 0)

@@ -26,12 +26,12 @@ class _Axis(StrEnum):
     def __lt__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self.rank < other.rank  # type: ignore[attr-defined,no-any-return]
+        return self.rank < other.rank
 
     def __gt__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self.rank > other.rank  # type: ignore[attr-defined,no-any-return]
+        return self.rank > other.rank
 
     def __le__(self, other: object) -> bool:
         return self == other or self < other

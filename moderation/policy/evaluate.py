@@ -65,14 +65,15 @@ class _Table:
         self.hits: list[Hits] = []
         self.exempted: list[Hits] = []
         members = plan.members[groups]
-        self._everywhere = members.all(axis=0).tolist()
+        self._everywhere = np.asarray(members.all(axis=0)).tolist()
         self._rows = [np.flatnonzero(column).tolist() for column in members.T]
 
     def add(self, block: Facts, start: int) -> None:
         """Matches all rules against a block of items and combines what they say."""
         met = self._met(block, start)
         part = slice(start, start + len(block))
-        codes, reasons = self.codes[:, part], self.reasons[:, part]
+        codes: npt.NDArray[np.uint32] = self.codes[:, part]
+        reasons: npt.NDArray[np.int16] = self.reasons[:, part]
         leads, minutes = self.leads[:, part], self.minutes[:, part]
         if not len(codes):
             return

@@ -95,8 +95,8 @@ class Matcher:
         cache: dict[int, Bools | None] = {}
         if self._scores:
             by_category = np.ascontiguousarray(facts.scores.T)[self._columns]
-            met = (by_category >= self._gte) & (by_category < self._lt)
-            some = met.any(axis=1).tolist()
+            met: Bools = np.asarray((by_category >= self._gte) & (by_category < self._lt))
+            some = np.asarray(met.any(axis=1)).tolist()
             for position, leaf in enumerate(self._score_leaves):
                 cache[leaf] = met[position] if some[position] else None
         return [self._mask(node, facts, cache) for node in self._nodes]

@@ -325,8 +325,7 @@ def _in_force(
                 continue
         if head.inherits is not None and head.inherits not in chosen:
             message = f"{head.inherits!r} is not in force, so this pack is not either"
-            place = ("pack", "inherits")
-            notes.append(documents[pack_id].problem(place, message, warning=True))
+            notes.append(documents[pack_id].problem(("pack", "inherits"), message, warning=True))
             continue
         chosen.add(pack_id)
     return tuple(sorted(chosen)), notes

@@ -25,7 +25,7 @@ from moderation.policy.facts import score_column
 from moderation.policy.inheritance import ELSEWHERE, CompiledRule
 from moderation.policy.matching import Matcher
 from moderation.policy.packs import PackSet
-from moderation.policy.schema import Clock, HumanMode
+from moderation.policy.schema import Clock, HumanMode, Process
 from moderation.policy.verdict import RuleHit
 
 _REGION = re.compile(r"[A-Z]{2}\Z")
@@ -204,17 +204,12 @@ class Plan:
         ]
 
     @cached_property
-    def duties_of(self) -> Mapping[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]]:
-        """Region → process duties of its packs: (for any restriction, the rest by report source)."""
-        found = {}
-        for region in self.packs.regions:
-            restricted: list[str] = []
-            for pack in self.packs.packs_for(region):
-                for duty in pack.process:
-                    if duty.when.restriction is not None:
-                        restricted.extend(duty.require)
-            found[region] = (tuple(dict.fromkeys(restricted)), ())
-        return found
+    def process_of(self) -> Mapping[str, tuple[Process, ...]]:
+        """Region → the process duties of its packs, the baseline's first."""
+        return {
+            region: tuple(duty for pack in self.packs.packs_for(region) for duty in pack.process)
+            for region in (ELSEWHERE, *self.packs.regions)
+        }
 
 
 def _entry(index: int, compiled: CompiledRule, effects: Effects, *, reduced: bool) -> Entry:
@@ -228,7 +223,7 @@ def _entry(index: int, compiled: CompiledRule, effects: Effects, *, reduced: boo
 
 
 def _ranks(keys: list[tuple[object, ...]]) -> npt.NDArray[np.int16]:
-    order = sorted(range(len(keys)), key=lambda number: keys[number])  # type: ignore[arg-type,return-value]
+    order = sorted(range(len(keys)), key=lambda number: keys[number])
     ranks = np.empty(len(keys), dtype=np.int16)
     ranks[order] = np.arange(len(keys))
     return ranks

@@ -5,12 +5,19 @@ from __future__ import annotations
 
 import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from moderation.items import Surface
-from moderation.policy.conditions import Condition, Name, Names, Probability, category_name
+from moderation.policy.conditions import (
+    Condition,
+    Name,
+    Names,
+    Probability,
+    ReportIs,
+    category_name,
+)
 from moderation.policy.effects import Action, Effects, effects_of
 from moderation.taxonomy import CATEGORIES, CONTEXT_TAGS, Severity
 
@@ -346,12 +353,20 @@ class Override(_Entry):
 
 
 class ProcessWhen(_Entry):
-    """What makes a process duty due."""
+    """What makes a process duty due; all that is given must hold."""
 
     restriction: Literal["any", "visibility", "account", "money"] | None = None
-    report: dict[str, Any] | None = None
+    report: ReportIs | None = None
     order: Literal["any"] | None = None
-    category: tuple[str, ...] | None = None
+    category: tuple[str, ...] | None = None  #: of a rule that acts
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("give one of restriction, report, order, category")
+        for name in self.category or ():
+            category_name(name)
+        return self
 
 
 class Process(_Entry):

@@ -18,7 +18,7 @@ from moderation.taxonomy import Severity
 
 
 class RuleHit(BaseModel):
-    """A rule whose condition is met. One with `exempted_by` did nothing, and is kept as a record."""
+    """A rule whose condition is met. One with `exempted_by` did nothing and is only recorded."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

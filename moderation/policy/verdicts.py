@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,10 @@ from moderation.policy.codes import (
     levels,
 )
 from moderation.policy.effects import ACTION_WORDS, Distribution, SideEffect, Visibility
-from moderation.policy.facts import Facts, severity_shift
+from moderation.policy.facts import SOURCES, Facts, severity_shift
+from moderation.policy.inheritance import ELSEWHERE
 from moderation.policy.plan import Plan
+from moderation.policy.schema import Process
 from moderation.policy.verdict import RuleHit, Verdict
 from moderation.taxonomy import Severity
 
@@ -99,7 +102,7 @@ class Verdicts:
 
     def sla_minutes(self, region: str) -> npt.NDArray[np.int32]:
         """`(n,)` shortest clock in minutes; `NO_CLOCK` where none runs."""
-        return self.minutes[self.group_of[region]]
+        return np.asarray(self.minutes[self.group_of[region]])
 
     def queue(self, region: str) -> tuple[npt.NDArray[np.int16], tuple[str, ...]]:
         """`(n,)` index into the names returned beside it; -1 where no job is made."""
@@ -117,14 +120,14 @@ class Verdicts:
         applied = self._entries_of(row, self._hit_index)
         exempted = self._entries_of(row, self._exempted_index)
         shift = severity_shift(self.facts, row)
-        drafts: dict[int, dict[str, object]] = {}
+        drafts: dict[int, dict[str, Any]] = {}
         found: dict[str, Verdict] = {}
         for region in self.regions:
             group = self.group_of[region]
             if group not in drafts:
                 drafts[group] = self._draft(row, group, region, applied, exempted, shift)
             draft = drafts[group]
-            duties = self._duties(region, row, bool(draft["reasons"]))
+            duties = self._duties(region, row, draft)
             found[region] = Verdict.model_construct(region=region, duties=duties, **draft)
         return found
 
@@ -136,7 +139,7 @@ class Verdicts:
         applied: list[tuple[int, str | None]],
         exempted: list[tuple[int, str | None]],
         shift: int,
-    ) -> dict[str, object]:
+    ) -> dict[str, Any]:
         plan = self.plan
         members = plan.members[plan.groups_of([region])[0]]
         own = [entry for entry, _ in applied if members[entry]]
@@ -189,15 +192,44 @@ class Verdicts:
         template = self.plan.templates[entry]
         return template.model_copy(update=update) if update else template
 
-    def _duties(self, region: str, row: int, restricted: bool) -> tuple[str, ...]:
-        if not restricted:
-            return ()
+    def _duties(self, region: str, row: int, draft: Mapping[str, Any]) -> tuple[str, ...]:
+        """What is owed: by the packs of the viewer's region, and those of the author's."""
+        process = self.plan.process_of
         author = self.facts.author_region.name(row)
-        found: list[str] = []
-        for place in (region, author):
-            if place in self.plan.duties_of:
-                found.extend(self.plan.duties_of[place][0])
-        return tuple(dict.fromkeys(found))
+        places = (region, author) if author else (region,)
+        due = [
+            duty
+            for place in dict.fromkeys(places)
+            for duty in process.get(place, process[ELSEWHERE])
+            if self._is_due(duty, row, draft)
+        ]
+        return tuple(dict.fromkeys(name for duty in due for name in duty.require))
+
+    def _is_due(self, duty: Process, row: int, draft: Mapping[str, Any]) -> bool:
+        facts, when = self.facts, duty.when
+        restrictions = {
+            "any": bool(draft["reasons"]),
+            "visibility": draft["visibility"].rank > 0,
+            "account": draft["account"].rank > 0,
+            "money": draft["money"].rank > 0,
+        }
+        if when.restriction is not None and not restrictions[when.restriction]:
+            return False
+        if when.order is not None and facts.order_verified[row] < 0:
+            return False
+        if when.category is not None:
+            hits = draft["rules"]
+            if not any(h.category in when.category and h.exempted_by is None for h in hits):
+                return False
+        report = when.report
+        if report is None:
+            return True
+        return bool(
+            facts.report_complete[row] >= 0
+            and (report.kind is None or facts.report_kind.name(row) in report.kind)
+            and (report.source is None or SOURCES[facts.report_source[row]] == report.source)
+            and (report.complete is None or facts.report_complete[row] == report.complete)
+        )
 
     def _entries_of(
         self, row: int, index: tuple[npt.NDArray[np.intp], list[tuple[int, str | None]]]
