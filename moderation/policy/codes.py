@@ -6,6 +6,8 @@ wins" and "side effects unite" are then the same operation, for one item and for
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -46,6 +48,7 @@ def encode(effects: Effects) -> int:
     return code
 
 
+@lru_cache(maxsize=4096)
 def decode(code: int) -> Effects:
     """The effects of a code."""
 

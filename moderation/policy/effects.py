@@ -12,16 +12,20 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import total_ordering
 from types import MappingProxyType
+from typing import Self
 
 
 @total_ordering
 class _Axis(StrEnum):
     """A string enum whose members are ordered as they are written."""
 
-    @property
-    def rank(self) -> int:
-        """0 for no restriction, rising."""
-        return list(type(self)).index(self)
+    rank: int  #: 0 for no restriction, rising
+
+    def __new__(cls, value: str) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.rank = len(cls.__members__)
+        return member
 
     def __lt__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -144,6 +148,10 @@ class Effects:
         return bool(
             self.visibility.rank or self.distribution.rank or self.account.rank or self.money.rank
         )
+
+    def restricts_on(self, axis: str) -> bool:
+        """Whether anything is restricted on one axis; `any` for whichever."""
+        return self.restricts if axis == "any" else bool(getattr(self, axis).rank)
 
     def for_political_speech(self) -> Effects:
         """What a regional legal rule may do to political speech: withhold or label, in its own

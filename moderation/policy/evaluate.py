@@ -64,9 +64,7 @@ class _Table:
         self.minutes = np.full(shape, NO_CLOCK, dtype=np.int32)
         self.hits: list[Hits] = []
         self.exempted: list[Hits] = []
-        members = plan.members[groups]
-        self._everywhere = np.asarray(members.all(axis=0)).tolist()
-        self._rows = [np.flatnonzero(column).tolist() for column in members.T]
+        self._everywhere, self._rows = plan.layout(tuple(groups))
 
     def add(self, block: Facts, start: int) -> None:
         """Matches all rules against a block of items and combines what they say."""
@@ -111,7 +109,7 @@ class _Table:
         for index, mask in enumerate(plan.matcher.masks(block)):
             if mask is None:
                 continue
-            rows = np.flatnonzero(mask)
+            rows = mask.nonzero()[0]
             for tag in plan.rules[index].rule.exceptions if len(tags) else ():
                 if tag in tags and len(rows):
                     exempt = tags[tag][rows]

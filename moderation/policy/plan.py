@@ -29,6 +29,9 @@ from moderation.policy.schema import Clock, HumanMode, Process
 from moderation.policy.verdict import RuleHit
 
 _REGION = re.compile(r"[A-Z]{2}\Z")
+#: Combinations of regions that a plan keeps ready.
+_MOST_LAYOUTS = 256
+
 _DUTY = {HumanMode.NONE: 0, HumanMode.SAMPLED: 1}
 
 
@@ -83,7 +86,8 @@ class Plan:
         return plan
 
     def _group_regions(self) -> None:
-        members: dict[tuple[int, ...], int] = {}
+        members: dict[tuple[tuple[int, ...], tuple[str, ...]], int] = {}
+        self._layouts: dict[tuple[int, ...], tuple[list[bool], list[list[int]]]] = {}
         self.group_of: dict[str, int] = {}
         for region in (ELSEWHERE, *self.packs.regions):
             own = tuple(
@@ -91,13 +95,27 @@ class Plan:
                 for number, entry in enumerate(self.entries)
                 if region in self.rules[entry.rule].regions
             )
-            self.group_of[region] = members.setdefault(own, len(members))
+            duties = tuple(duty.id for duty in self.process_of[region])
+            self.group_of[region] = members.setdefault((own, duties), len(members))
         #: `(n_groups, n_entries)` bool: which entries hold in which group of regions.
         self.members: npt.NDArray[np.bool_] = np.zeros(
             (len(members), len(self.entries)), dtype=bool
         )
-        for own, group in members.items():
+        for (own, _), group in members.items():
             self.members[group, list(own)] = True
+
+    def layout(self, groups: tuple[int, ...]) -> tuple[list[bool], list[list[int]]]:
+        """For each entry, whether it holds in all of these groups, and in which of them (by
+        position). Kept for the combinations of regions that are asked for again and again."""
+        found = self._layouts.get(groups)
+        if found is None:
+            members = self.members[list(groups)]
+            everywhere = np.asarray(members.all(axis=0)).tolist()
+            found = everywhere, [column.nonzero()[0].tolist() for column in members.T]
+            if len(self._layouts) >= _MOST_LAYOUTS:
+                self._layouts.clear()
+            self._layouts[groups] = found
+        return found
 
     def groups_of(self, regions: Sequence[str]) -> list[int]:
         """The group of each region; a region without a pack has the baseline's.

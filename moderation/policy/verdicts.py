@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,7 @@ from moderation.policy.codes import (
     flags,
     levels,
 )
-from moderation.policy.effects import ACTION_WORDS, Distribution, SideEffect, Visibility
+from moderation.policy.effects import ACTION_WORDS, Distribution, Effects, SideEffect, Visibility
 from moderation.policy.facts import SOURCES, Facts, severity_shift
 from moderation.policy.inheritance import ELSEWHERE
 from moderation.policy.plan import Plan
@@ -119,53 +118,57 @@ class Verdicts:
         """Region → verdict of one item, with the rules that said it."""
         applied = self._entries_of(row, self._hit_index)
         exempted = self._entries_of(row, self._exempted_index)
-        shift = severity_shift(self.facts, row)
-        drafts: dict[int, dict[str, Any]] = {}
+        hits = {entry: self._hit(entry, row, None) for entry, _ in applied}
+        skipped = [(entry, self._hit(entry, row, tag)) for entry, tag in exempted]
+        by_group: dict[int, Verdict] = {}
         found: dict[str, Verdict] = {}
         for region in self.regions:
             group = self.group_of[region]
-            if group not in drafts:
-                drafts[group] = self._draft(row, group, region, applied, exempted, shift)
-            draft = drafts[group]
-            duties = self._duties(region, row, draft)
-            found[region] = Verdict.model_construct(region=region, duties=duties, **draft)
+            verdict = by_group.get(group)
+            if verdict is None:
+                by_group[group] = verdict = self._verdict(row, region, hits, skipped)
+            if verdict.region != region:
+                verdict = verdict.model_copy(update={"region": region})
+            found[region] = verdict
         return found
 
-    def _draft(
+    def _verdict(
         self,
         row: int,
-        group: int,
         region: str,
-        applied: list[tuple[int, str | None]],
-        exempted: list[tuple[int, str | None]],
-        shift: int,
-    ) -> dict[str, Any]:
-        plan = self.plan
+        all_hits: Mapping[int, RuleHit],
+        all_skipped: Sequence[tuple[int, RuleHit]],
+    ) -> Verdict:
+        plan, group = self.plan, self.group_of[region]
         members = plan.members[plan.groups_of([region])[0]]
-        own = [entry for entry, _ in applied if members[entry]]
+        own = [entry for entry in all_hits if members[entry]]
         own.sort(key=plan.reason_rank.__getitem__)
-        hits = [self._hit(entry, row, None) for entry in own]
-        skipped = [self._hit(entry, row, tag) for entry, tag in exempted if members[entry]]
+        hits = [all_hits[entry] for entry in own]
+        skipped = [hit for entry, hit in all_skipped if members[entry]]
         code = int(self.codes[group, row])
         effects = decode(code)
         lead = int(self.leads[group, row])
         queue = None if lead == NO_RANK else plan.entries[plan.by_queue_rank[lead]].queue
-        return {
-            "visibility": effects.visibility,
-            "distribution": effects.distribution,
-            "account": effects.account,
-            "money": effects.money,
-            "side_effects": tuple(side for side in SideEffect if side in effects.side_effects),
-            "rules": (*hits, *skipped),
-            "primary_reason": hits[0].reason_code if hits else None,
-            "reasons": self._reasons(own, hits),
-            "queue": None if queue == "none" else queue,
-            "sla_minutes": int(self.minutes[group, row]) if hits else None,
-            "severity": _severity(hits, shift),
-            "needs_review": bool(code >> REVIEW_SHIFT & 1),
-            "sampled": bool(code >> SAMPLE_SHIFT & 1),
-            "policy_hash": plan.packs.content_hash,
-        }
+        # Everything here was made by us and checked when the packs were; checking each verdict
+        # again would take longer than the evaluation.
+        return Verdict.model_construct(
+            region=region,
+            visibility=effects.visibility,
+            distribution=effects.distribution,
+            account=effects.account,
+            money=effects.money,
+            side_effects=tuple(side for side in SideEffect if side in effects.side_effects),
+            rules=(*hits, *skipped),
+            primary_reason=hits[0].reason_code if hits else None,
+            reasons=self._reasons(own, hits),
+            queue=None if queue == "none" else queue,
+            sla_minutes=int(self.minutes[group, row]) if hits else None,
+            severity=_severity(hits, severity_shift(self.facts, row)),
+            needs_review=bool(code >> REVIEW_SHIFT & 1),
+            sampled=bool(code >> SAMPLE_SHIFT & 1),
+            duties=self._duties(region, row, effects, hits),
+            policy_hash=plan.packs.content_hash,
+        )
 
     def _reasons(self, own: list[int], hits: list[RuleHit]) -> tuple[str, ...]:
         restricting = [
@@ -192,7 +195,9 @@ class Verdicts:
         template = self.plan.templates[entry]
         return template.model_copy(update=update) if update else template
 
-    def _duties(self, region: str, row: int, draft: Mapping[str, Any]) -> tuple[str, ...]:
+    def _duties(
+        self, region: str, row: int, effects: Effects, hits: Sequence[RuleHit]
+    ) -> tuple[str, ...]:
         """What is owed: by the packs of the viewer's region, and those of the author's."""
         process = self.plan.process_of
         author = self.facts.author_region.name(row)
@@ -201,26 +206,18 @@ class Verdicts:
             duty
             for place in dict.fromkeys(places)
             for duty in process.get(place, process[ELSEWHERE])
-            if self._is_due(duty, row, draft)
+            if self._is_due(duty, row, effects, hits)
         ]
         return tuple(dict.fromkeys(name for duty in due for name in duty.require))
 
-    def _is_due(self, duty: Process, row: int, draft: Mapping[str, Any]) -> bool:
+    def _is_due(self, duty: Process, row: int, effects: Effects, hits: Sequence[RuleHit]) -> bool:
         facts, when = self.facts, duty.when
-        restrictions = {
-            "any": bool(draft["reasons"]),
-            "visibility": draft["visibility"].rank > 0,
-            "account": draft["account"].rank > 0,
-            "money": draft["money"].rank > 0,
-        }
-        if when.restriction is not None and not restrictions[when.restriction]:
+        if when.restriction is not None and not effects.restricts_on(when.restriction):
             return False
         if when.order is not None and facts.order_verified[row] < 0:
             return False
-        if when.category is not None:
-            hits = draft["rules"]
-            if not any(h.category in when.category and h.exempted_by is None for h in hits):
-                return False
+        if when.category is not None and not any(h.category in when.category for h in hits):
+            return False
         report = when.report
         if report is None:
             return True
