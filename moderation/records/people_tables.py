@@ -1,4 +1,4 @@
-"""Tables of the people and of what must be provable: reviewers, exposure, audit, policy versions."""
+"""Tables of the people and of what must be provable: exposure, the audit log, policy versions."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Job(SQLModel, table=True):
             "ix_jobs_heaviest",
             "route_id",
             "lane",
-            text("weight DESC"),
+            "weight",
             sqlite_where=text("state = 'open'"),
             postgresql_where=text("state = 'open'"),
         ),

@@ -212,6 +212,7 @@ def upgrade() -> None:
     with op.batch_alter_table('jobs', schema=None) as batch_op:
         batch_op.create_index('ix_jobs_breaching', ['due_at'], unique=False, sqlite_where=sa.text("breached_at IS NULL AND state IN ('open', 'claimed')"), postgresql_where=sa.text("breached_at IS NULL AND state IN ('open', 'claimed')"))
         batch_op.create_index('ix_jobs_cluster', ['cluster_key'], unique=False, sqlite_where=sa.text("state <> 'done' AND cluster_key IS NOT NULL"), postgresql_where=sa.text("state <> 'done' AND cluster_key IS NOT NULL"))
+        batch_op.create_index('ix_jobs_heaviest', ['route_id', 'lane', 'weight'], unique=False, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
         batch_op.create_index('ix_jobs_item', ['item_key'], unique=False)
         batch_op.create_index('ix_jobs_leader', ['leader_id'], unique=False, sqlite_where=sa.text('leader_id IS NOT NULL'), postgresql_where=sa.text('leader_id IS NOT NULL'))
         batch_op.create_index('ix_jobs_leases', ['lease_until'], unique=False, sqlite_where=sa.text("state = 'claimed'"), postgresql_where=sa.text("state = 'claimed'"))
@@ -380,6 +381,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_jobs_leases', sqlite_where=sa.text("state = 'claimed'"), postgresql_where=sa.text("state = 'claimed'"))
         batch_op.drop_index('ix_jobs_leader', sqlite_where=sa.text('leader_id IS NOT NULL'), postgresql_where=sa.text('leader_id IS NOT NULL'))
         batch_op.drop_index('ix_jobs_item')
+        batch_op.drop_index('ix_jobs_heaviest', sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
         batch_op.drop_index('ix_jobs_cluster', sqlite_where=sa.text("state <> 'done' AND cluster_key IS NOT NULL"), postgresql_where=sa.text("state <> 'done' AND cluster_key IS NOT NULL"))
         batch_op.drop_index('ix_jobs_breaching', sqlite_where=sa.text("breached_at IS NULL AND state IN ('open', 'claimed')"), postgresql_where=sa.text("breached_at IS NULL AND state IN ('open', 'claimed')"))
 

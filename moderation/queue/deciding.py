@@ -1,0 +1,325 @@
+"""What a reviewer may do with a job in hand: decide, undo, correct."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlmodel import Session, col
+
+from moderation.queue import clusters
+from moderation.queue.claiming import ClaimedJob
+from moderation.queue.errors import DecisionRefused
+from moderation.records import audit
+from moderation.records.item_store import insert_rows, read_verdicts
+from moderation.records.item_tables import (
+    ItemMedia,
+    Reporter,
+    StoredAssessment,
+    StoredItem,
+    StoredReport,
+)
+from moderation.records.queue_tables import (
+    Decision,
+    DecisionKind,
+    Job,
+    JobEvent,
+    JobExclusion,
+    JobKind,
+    JobState,
+)
+from moderation.taxonomy import category as known_category
+
+#: What a reviewer can decide, mildest first: the words of `Verdict.action`.
+ACTIONS: tuple[str, ...] = (
+    "allow",
+    "label",
+    "interstitial",
+    "age_gate",
+    "limit",
+    "hold",
+    "unavailable",
+)
+
+_STRICTNESS = {action: rank for rank, action in enumerate(ACTIONS)}
+
+
+def check_action(action: str, category: str | None) -> None:
+    """Raises DecisionRefused for a word that is no action; UnknownCategory for no category."""
+    if action not in _STRICTNESS:
+        raise DecisionRefused(f"{action!r} is no action; decide one of {', '.join(ACTIONS)}")
+    if category is not None:
+        known_category(category)
+
+
+def strictest(actions: Sequence[str]) -> str | None:
+    """The most restrictive of several actions."""
+    return max(actions, key=lambda action: _STRICTNESS.get(action, 0), default=None)
+
+
+def snapshot(
+    session: Session, job: Job, claimed: ClaimedJob, view: Mapping[str, Any]
+) -> tuple[dict[str, Any], str, str | None]:
+    """What the reviewer saw, the policy version, and what the machine had said.
+
+    Content is named by hash, not copied: it stays in the item's own version until it is deleted.
+    """
+    item = session.get(StoredItem, job.item_key)
+    media = session.execute(
+        select(col(ItemMedia.part), col(ItemMedia.sha256)).where(
+            col(ItemMedia.item_key) == job.item_key
+        )
+    ).all()
+    assessment_id = session.execute(
+        select(col(StoredAssessment.id))
+        .where(col(StoredAssessment.item_key) == job.item_key)
+        .order_by(col(StoredAssessment.id).desc())
+        .limit(1)
+    ).scalar()
+    verdicts = read_verdicts(session, job.item_key)
+    told = {
+        "item_id": claimed.item_id,
+        "content_hash": item.content_hash if item else None,
+        "media": {part: sha256 for part, sha256 in media},
+        "assessment_id": assessment_id,
+        "verdicts": {region: verdict.action for region, verdict in verdicts.items()},
+        "why": list(claimed.why),
+        "priority": claimed.priority,
+        "members": [member.job_id for member in claimed.members],
+        "view": dict(view),
+    }
+    policy_hash = next((verdict.policy_hash for verdict in verdicts.values()), "")
+    return told, policy_hash, strictest([verdict.action for verdict in verdicts.values()])
+
+
+def store_decision(session: Session, job: Job, values: Mapping[str, Any]) -> Decision:
+    """Append one decision for a job."""
+    decision = Decision(job_id=job.id, item_key=job.item_key, **values)
+    session.add(decision)
+    session.flush()
+    return decision
+
+
+def close(session: Session, job: Job, now: float) -> None:
+    """The job is done."""
+    job.state = JobState.DONE.value
+    job.closed_at = now
+    job.holder = None
+    job.lease_until = None
+    session.add(job)
+    session.flush()
+
+
+def event(
+    session: Session,
+    job_id: int,
+    now: float,
+    actor: str,
+    kind: str,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Append to the history of a job."""
+    insert_rows(
+        session,
+        JobEvent,
+        [{"job_id": job_id, "at": now, "actor": actor, "kind": kind, "detail": detail or {}}],
+    )
+
+
+def exclude(session: Session, job_id: int, reviewer_id: str, reason: str) -> None:
+    """This reviewer is not handed this job again."""
+    if session.get(JobExclusion, (job_id, reviewer_id)) is None:
+        session.add(JobExclusion(job_id=job_id, reviewer_id=reviewer_id, reason=reason))
+        session.flush()
+
+
+def decide_members(
+    session: Session,
+    leader: Job,
+    first: Decision,
+    shown: Sequence[int],
+    apart: Sequence[int],
+    now: float,
+) -> list[Decision]:
+    """The decision on a cluster's leader, for every member that the reviewer was shown."""
+    clusters.detach(
+        session, [job_id for job_id in shown if job_id in apart], now, first.reviewer_id
+    )
+    together = [job_id for job_id in shown if job_id not in apart]
+    decisions = []
+    for start in range(0, len(together), 500):
+        query = select(Job).where(
+            col(Job.id).in_(together[start : start + 500]),
+            col(Job.leader_id) == leader.id,
+            col(Job.state) == JobState.GROUPED,
+        )
+        for member in session.execute(query).scalars().all():
+            decision = Decision(
+                job_id=member.id or 0,
+                item_key=member.item_key,
+                reviewer_id=first.reviewer_id,
+                kind=first.kind,
+                action=first.action,
+                category=first.category,
+                regions=first.regions,
+                note=first.note,
+                policy_hash=first.policy_hash,
+                group_id=first.id,
+                decided_at=now,
+            )
+            session.add(decision)
+            decisions.append(decision)
+            member.state = JobState.DONE.value
+            member.closed_at = now
+            session.add(member)
+    session.flush()
+    clusters.promote(session, leader.id or 0, now)
+    return decisions
+
+
+def judge_reporters(session: Session, decisions: Sequence[Decision], sign: int = 1) -> None:
+    """Count a report as upheld where the item was restricted, as rejected where it was allowed."""
+    upheld = {decision.job_id: decision.action != "allow" for decision in decisions}
+    query = (
+        select(col(StoredReport.job_id), col(StoredReport.reporter_id))
+        .where(col(StoredReport.job_id).in_(list(upheld)), col(StoredReport.reporter_id) != "")
+        .distinct()
+    )
+    for job_id, reporter_id in session.execute(query).all():
+        reporter = session.get(Reporter, reporter_id) or Reporter(id=reporter_id)
+        if upheld[job_id]:
+            reporter.upheld = max(0, reporter.upheld + sign)
+        else:
+            reporter.rejected = max(0, reporter.rejected + sign)
+        session.add(reporter)
+    session.flush()
+
+
+def successor(session: Session, decision_id: int) -> Decision | None:
+    """The decision that supersedes this one, if any."""
+    query = select(Decision).where(col(Decision.supersedes) == decision_id).limit(1)
+    return session.execute(query).scalar_one_or_none()
+
+
+def undo(session: Session, decision: Decision, now: float, window: float) -> list[Decision]:
+    """Take a decision (and those that followed it in its cluster) back; the undone decisions.
+
+    Raises:
+        DecisionRefused: too late, superseded, or somebody has built on it.
+    """
+    if decision.kind == DecisionKind.UNDO:
+        raise DecisionRefused("an undo cannot be undone; decide the job again")
+    if now - decision.decided_at > window:
+        raise DecisionRefused(
+            f"decision {decision.id} is older than {window / 60:.0f} min; "
+            "correct it with a new decision instead"
+        )
+    if decision.group_id is not None:
+        raise DecisionRefused(
+            f"decision {decision.id} followed decision {decision.group_id} of its cluster; undo that one"
+        )
+    if successor(session, decision.id or 0) is not None:
+        raise DecisionRefused(f"decision {decision.id} was superseded already")
+    job = session.execute(
+        select(Job).where(col(Job.id) == decision.job_id).with_for_update()
+    ).scalar_one()
+    later = session.execute(
+        select(col(Decision.id)).where(
+            col(Decision.job_id) == job.id, col(Decision.id) > decision.id
+        )
+    ).first()
+    if later is not None or (job.state != JobState.DONE and job.round == decision.round):
+        raise DecisionRefused(f"job {job.id} has moved on since decision {decision.id}")
+    if job.state == JobState.CLAIMED:
+        raise DecisionRefused(f"job {job.id} is being looked at a second time; it cannot be undone")
+    followers = (
+        session.execute(select(Decision).where(col(Decision.group_id) == decision.id))
+        .scalars()
+        .all()
+    )
+    undone = [decision, *followers]
+    for old in undone:
+        session.add(
+            Decision(
+                job_id=old.job_id,
+                item_key=old.item_key,
+                reviewer_id=decision.reviewer_id,
+                kind=DecisionKind.UNDO.value,
+                round=old.round,
+                final=False,
+                action=old.action,
+                category=old.category,
+                supersedes=old.id,
+                policy_hash=old.policy_hash,
+                decided_at=now,
+            )
+        )
+    _reopen_members(session, job, followers)
+    session.execute(
+        delete(JobExclusion).where(
+            col(JobExclusion.job_id) == job.id,
+            col(JobExclusion.reviewer_id) == decision.reviewer_id,
+            col(JobExclusion.reason) == "decided",
+        )
+    )
+    if decision.kind in {DecisionKind.REVIEW, DecisionKind.ADJUDICATION} and decision.final:
+        judge_reporters(session, undone, sign=-1)
+    job.round = decision.round
+    session.add(job)
+    session.flush()
+    return undone
+
+
+def _reopen_members(session: Session, leader: Job, followers: Sequence[Decision]) -> None:
+    ids = [decision.job_id for decision in followers]
+    for start in range(0, len(ids), 500):
+        session.execute(
+            update(Job)
+            .where(col(Job.id).in_(ids[start : start + 500]))
+            .values(state=JobState.GROUPED.value, leader_id=leader.id, closed_at=None)
+        )
+
+
+def note_decision(
+    session: Session, decision: Decision, now: float, action: str, copies: int
+) -> None:
+    """The audit entry of a decision."""
+    detail: dict[str, Any] = {
+        "item": decision.item_key,
+        "job": decision.job_id,
+        "kind": decision.kind,
+        "action": decision.action,
+        "category": decision.category,
+        "policy": decision.policy_hash,
+    }
+    if decision.supersedes is not None:
+        detail["supersedes"] = decision.supersedes
+    if copies:
+        detail["copies"] = copies
+    audit.append(
+        session,
+        at=now,
+        actor=decision.reviewer_id,
+        action=action,
+        subject=f"decision:{decision.id}",
+        detail=detail,
+    )
+
+
+def purpose_of(job: Job) -> DecisionKind:
+    """Which kind of decision a job asks for."""
+    if job.kind == JobKind.GOLDEN:
+        return DecisionKind.GOLDEN
+    if job.kind == JobKind.APPEAL:
+        return DecisionKind.APPEAL
+    if job.kind == JobKind.AUDIT:
+        return DecisionKind.AUDIT
+    return DecisionKind.ADJUDICATION if job.round == 3 else DecisionKind.REVIEW
+
+
+def in_force(job: Job, action: str, automatic: str | None) -> bool:
+    """Whether a last look takes effect: a golden item never, an audit only where it differs."""
+    if job.kind == JobKind.GOLDEN:
+        return False
+    return job.kind != JobKind.AUDIT or action != automatic

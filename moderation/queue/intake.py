@@ -1,0 +1,399 @@
+"""From a screening to the records and, where a person is asked, to a job.
+
+Screening the same content twice changes nothing; a report on an item that waits already joins its
+open job; an edited item takes its waiting job along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import select, update
+from sqlmodel import Session, col
+
+from moderation.items import Item
+from moderation.queue import clusters, sampling
+from moderation.queue.drafts import JobDraft, draft_job
+from moderation.queue.priority import opening_weight
+from moderation.queue.rules import QueueRules
+from moderation.records.database import Database
+from moderation.records.item_store import (
+    PreparedItem,
+    assessment_row,
+    insert_ignoring,
+    insert_items,
+    insert_rows,
+    prepare_item,
+)
+from moderation.records.item_tables import (
+    Reporter,
+    StoredAssessment,
+    StoredItem,
+    StoredReport,
+    StoredVerdict,
+)
+from moderation.records.people import primary_language
+from moderation.records.queue_tables import Job, JobEvent, JobKind, JobState, Route
+from moderation.signals import Assessment
+
+
+class VerdictLike(Protocol):
+    """What the records need of a `moderation.policy.Verdict`."""
+
+    @property
+    def action(self) -> str: ...
+    @property
+    def needs_review(self) -> bool: ...
+    @property
+    def queue(self) -> str | None: ...
+    @property
+    def severity(self) -> Any: ...
+    @property
+    def sla_minutes(self) -> int | None: ...
+    @property
+    def policy_hash(self) -> str: ...
+    def model_dump(self, *, mode: str) -> dict[str, Any]: ...
+
+
+class ScreeningLike(Protocol):
+    """What the records need of a `moderation.screening.Screening`."""
+
+    @property
+    def assessment(self) -> Assessment: ...
+    @property
+    def verdicts(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Where a screening went."""
+
+    item_key: int
+    is_new: bool  #: False: this content was stored before
+    job_id: int | None  #: the job that waits for a person, if one does
+
+
+@dataclass(slots=True)
+class _Entry:
+    prepared: PreparedItem
+    screening: ScreeningLike
+    reporter_id: str
+    language: str
+    key: int = 0
+    is_new: bool = False
+    assess: bool = False
+    job_id: int | None = None
+
+
+def record_screening(
+    database: Database,
+    item: Item,
+    screening: ScreeningLike,
+    *,
+    reporter_id: str = "",
+    rules: QueueRules | None = None,
+) -> Recorded:
+    """Store an item, its assessment and verdicts, and open a job where a person is asked: in one
+    transaction, once per content.
+
+    Args:
+        reporter_id: who sent `item.report`; their earlier reports weigh this one.
+
+    Raises:
+        DatabaseUnavailable: nothing was stored.
+    """
+    [recorded] = record_screenings(
+        database, [(item, screening)], reporter_ids=[reporter_id], rules=rules
+    )
+    return recorded
+
+
+def record_screenings(
+    database: Database,
+    screenings: Sequence[tuple[Item, ScreeningLike]],
+    *,
+    reporter_ids: Sequence[str] | None = None,
+    rules: QueueRules | None = None,
+) -> list[Recorded]:
+    """As `record_screening` for many items in one transaction, in their order."""
+    rules = rules or QueueRules()
+    reporters = reporter_ids or [""] * len(screenings)
+    entries = [
+        _Entry(
+            prepare_item(database.media, item),
+            screening,
+            reporter,
+            primary_language(screening.assessment.language),
+        )
+        for (item, screening), reporter in zip(screenings, reporters, strict=True)
+    ]
+    with database.write() as session:
+        now = database.now(session)
+        _store(session, entries, now)
+        _open_jobs(session, entries, now, rules)
+    return [Recorded(entry.key, entry.is_new, entry.job_id) for entry in entries]
+
+
+def _store(session: Session, entries: Sequence[_Entry], now: float) -> None:
+    keys = insert_items(session, [(e.prepared, e.language) for e in entries], now)
+    seen: set[int] = set()
+    for entry in entries:
+        entry.key, fresh = keys[entry.prepared.item.id, entry.prepared.content_hash]
+        entry.is_new = fresh and entry.key not in seen
+        seen.add(entry.key)
+    known_models = _models_of(session, [e.key for e in entries if not e.is_new])
+    assessed: set[int] = set()
+    for entry in entries:
+        models = dict(entry.screening.assessment.models)
+        again = not entry.is_new and known_models.get(entry.key) != models
+        entry.assess = (entry.is_new or again) and entry.key not in assessed
+        assessed.add(entry.key)
+    to_store = [e for e in entries if e.assess]
+    insert_rows(
+        session,
+        StoredAssessment,
+        [assessment_row(e.screening.assessment, e.key, now) for e in to_store],
+    )
+    ids = _newest_assessments(session, [e.key for e in to_store])
+    insert_rows(
+        session,
+        StoredVerdict,
+        [
+            _verdict_row(region, verdict, e.key, ids[e.key], now)
+            for e in to_store
+            for region, verdict in e.screening.verdicts.items()
+        ],
+    )
+
+
+def _models_of(session: Session, keys: Sequence[int]) -> dict[int, dict[str, str]]:
+    found: dict[int, dict[str, str]] = {}
+    for start in range(0, len(keys), 500):
+        query = (
+            select(col(StoredAssessment.item_key), col(StoredAssessment.models))
+            .where(col(StoredAssessment.item_key).in_(keys[start : start + 500]))
+            .order_by(col(StoredAssessment.id))
+        )
+        found |= dict(row.tuple() for row in session.execute(query))
+    return found
+
+
+def _newest_assessments(session: Session, keys: Sequence[int]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for start in range(0, len(keys), 500):
+        query = (
+            select(col(StoredAssessment.item_key), col(StoredAssessment.id))
+            .where(col(StoredAssessment.item_key).in_(keys[start : start + 500]))
+            .order_by(col(StoredAssessment.id))
+        )
+        found |= dict(row.tuple() for row in session.execute(query))
+    return found
+
+
+def _verdict_row(
+    region: str, verdict: VerdictLike, item_key: int, assessment_id: int, now: float
+) -> dict[str, Any]:
+    return {
+        "item_key": item_key,
+        "assessment_id": assessment_id,
+        "region": region,
+        "action": verdict.action,
+        "queue": verdict.queue,
+        "severity": str(verdict.severity) if verdict.severity is not None else None,
+        "sla_minutes": verdict.sla_minutes,
+        "needs_review": verdict.needs_review,
+        "policy_hash": verdict.policy_hash,
+        "verdict": verdict.model_dump(mode="json"),
+        "given_at": now,
+    }
+
+
+def _open_jobs(session: Session, entries: Sequence[_Entry], now: float, rules: QueueRules) -> None:
+    waiting = _waiting_jobs(session, [e.prepared.item.id for e in entries])
+    drafts: list[tuple[_Entry, JobDraft]] = []
+    reports: list[tuple[_Entry, dict[str, Any]]] = []
+    for entry in entries:
+        item = entry.prepared.item
+        trust = _reliability(session, entry.reporter_id) if item.report else 1.0
+        draft = draft_job(item, entry.screening.assessment, entry.screening.verdicts, trust, now)
+        if draft is None and entry.is_new:
+            draft = sampling.audit_draft(item, entry.screening, rules, now)
+        job = waiting.get(item.id)
+        wanted = entry.is_new or entry.assess or item.report is not None or item.order is not None
+        if item.report is not None:
+            reports.append((entry, _report_row(entry, now)))
+        if draft is None or not wanted:
+            entry.job_id = job.id if job is not None else None
+        elif job is not None and draft.kind == JobKind.REVIEW:
+            entry.job_id = job.id
+            _merge(session, job, entry, draft, now)
+        else:
+            drafts.append((entry, draft))
+            if draft.kind == JobKind.REVIEW:
+                # A second report on the same item within this batch finds the job of the first.
+                _insert_jobs(session, drafts, now, rules)
+                drafts.clear()
+                waiting |= _waiting_jobs(session, [item.id])
+    _insert_jobs(session, drafts, now, rules)
+    insert_rows(session, StoredReport, [row | {"job_id": entry.job_id} for entry, row in reports])
+
+
+def _waiting_jobs(session: Session, item_ids: Sequence[str]) -> dict[str, Job]:
+    found: dict[str, Job] = {}
+    unique = list(dict.fromkeys(item_ids))
+    for start in range(0, len(unique), 500):
+        query = (
+            select(Job, col(StoredItem.id))
+            .join(StoredItem, col(StoredItem.key) == col(Job.item_key))
+            .where(
+                col(StoredItem.id).in_(unique[start : start + 500]),
+                col(Job.kind) == JobKind.REVIEW,
+                col(Job.state) != JobState.DONE,
+            )
+            .order_by(col(Job.id))
+        )
+        found |= {item_id: job for job, item_id in session.execute(query)}
+    return found
+
+
+def _reliability(session: Session, reporter_id: str) -> float:
+    """Twice the smoothed share of upheld reports: 1 for a newcomer, 0.25 to 2."""
+    reporter = session.get(Reporter, reporter_id) if reporter_id else None
+    if reporter is None:
+        return 1.0
+    share = (reporter.upheld + 2) / (reporter.upheld + reporter.rejected + 4)
+    return max(0.25, 2 * share)
+
+
+def _report_row(entry: _Entry, now: float) -> dict[str, Any]:
+    report = entry.prepared.item.report
+    assert report is not None
+    return {
+        "item_key": entry.key,
+        "reporter_id": entry.reporter_id,
+        "kind": report.kind,
+        "source": report.source.value,
+        "complete": report.complete,
+        "note": report.note,
+        "received_at": report.received_at.timestamp() if report.received_at else now,
+    }
+
+
+def _merge(session: Session, job: Job, entry: _Entry, draft: JobDraft, now: float) -> None:
+    """A report or an edit joins the waiting job: its parts can rise, and its clock can shorten."""
+    parts = dict(job.parts)
+    if entry.prepared.item.report is not None:
+        parts["reports"] = int(parts.get("reports", 0)) + 1
+    for name in ("lane_reason", "listeners"):
+        if name in draft.parts and (name != "lane_reason" or draft.lane < job.lane):
+            parts[name] = draft.parts[name]
+    severity = min(job.severity, draft.severity)
+    probability = max(job.probability, draft.probability)
+    known_before = not job.parts.get("reach_assumed")
+    views = (
+        max(job.views_per_minute, draft.views_per_minute)
+        if known_before
+        else draft.views_per_minute
+    )
+    parts["reach_assumed"] = bool(parts.get("reach_assumed") and draft.parts.get("reach_assumed"))
+    reliability = min(3.0, max(job.reliability, draft.reliability) + 0.1)
+    if entry.prepared.item.report is None:
+        reliability = job.reliability
+    due_at = min(job.due_at, draft.due_at)
+    minutes = max((due_at - job.opened_at) / 60, 1.0)
+    values: dict[str, Any] = {
+        "lane": min(job.lane, draft.lane),
+        "severity": severity,
+        "category": draft.category if draft.severity < job.severity else job.category,
+        "probability": probability,
+        "views_per_minute": views,
+        "reliability": reliability,
+        "due_at": due_at,
+        "weight": opening_weight(severity, probability, views, minutes, reliability),
+        "parts": parts,
+    }
+    detail: dict[str, Any] = {"reports": parts.get("reports", 0)}
+    if job.item_key != entry.key and job.state == JobState.OPEN:
+        # The reviewer must judge what stands there now, not what stood there before.
+        values["item_key"] = entry.key
+        detail["edited"] = True
+    session.execute(update(Job).where(col(Job.id) == job.id).values(**values))
+    insert_rows(
+        session,
+        JobEvent,
+        [{"job_id": job.id, "at": now, "actor": "", "kind": "merged", "detail": detail}],
+    )
+    session.refresh(job)
+
+
+def _insert_jobs(
+    session: Session, drafts: Sequence[tuple[_Entry, JobDraft]], now: float, rules: QueueRules
+) -> None:
+    if not drafts:
+        return
+    ids = open_jobs(
+        session,
+        [(e.key, e.language, e.prepared.cluster_key, draft) for e, draft in drafts],
+        now,
+        rules,
+    )
+    for (entry, _), job_id in zip(drafts, ids, strict=True):
+        entry.job_id = job_id
+
+
+def open_jobs(
+    session: Session,
+    drafts: Sequence[tuple[int, str, str | None, JobDraft]],
+    now: float,
+    rules: QueueRules,
+) -> list[int]:
+    """Insert jobs for (item key, language, cluster key, draft); their ids, in order."""
+    rows = []
+    for item_key, language, cluster_key, draft in drafts:
+        route_id = route(session, draft.queue, language)
+        rows.append(
+            draft.row(now)
+            | {
+                "item_key": item_key,
+                "route_id": route_id,
+                "cluster_key": cluster_key if draft.kind == JobKind.REVIEW else None,
+                "reviews_needed": rules.reviews_needed(draft),
+                "min_seniority": rules.min_seniority(draft),
+            }
+        )
+    ids = list(
+        session.connection()
+        .execute(
+            Job.__table__.insert().returning(Job.__table__.c.id, sort_by_parameter_order=True), rows
+        )  # type: ignore[attr-defined]
+        .scalars()
+    )
+    insert_rows(
+        session,
+        JobEvent,
+        [
+            {"job_id": job_id, "at": now, "actor": "", "kind": "opened", "detail": {}}
+            for job_id in ids
+        ],
+    )
+    clusters.group(session, ids, now)
+    return ids
+
+
+def route(session: Session, queue: str, language: str) -> int:
+    """The id of the pile of a queue and language; made when it is first needed."""
+    cache: dict[tuple[str, str], int] = session.info.setdefault("routes", {})
+    if (queue, language) not in cache:
+        query = select(col(Route.id)).where(
+            col(Route.queue) == queue, col(Route.language) == language
+        )
+        found = session.execute(query).scalar()
+        if found is None:
+            insert_ignoring(
+                session, Route, [{"queue": queue, "language": language}], ["queue", "language"]
+            )
+            found = session.execute(query).scalar_one()
+        cache[queue, language] = found
+    return cache[queue, language]

@@ -1,0 +1,112 @@
+"""Second looks: blind double review, adjudication of disagreement, and clocks that ran out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+from sqlmodel import Session, col
+
+from moderation.records.item_store import insert_rows
+from moderation.records.queue_tables import (
+    Decision,
+    DecisionKind,
+    Job,
+    JobEvent,
+    JobExclusion,
+    JobKind,
+    JobState,
+)
+
+#: Seniority that settles a disagreement.
+ADJUDICATOR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a look at a job leads to."""
+
+    final: bool
+    next_round: int = 0
+    min_seniority: int = 0
+
+
+def settle(
+    session: Session,
+    job: Job,
+    reviewer_id: str,
+    action: str,
+    category: str | None,
+    ask_another: bool,
+) -> Outcome:
+    """Whether this look decides the job, or who looks next."""
+    if job.kind != JobKind.REVIEW or job.round == 3:
+        return Outcome(final=True)
+    if ask_another and job.reviews_needed < 2:
+        job.reviews_needed = 2
+    if job.reviews_needed < 2:
+        return Outcome(final=True)
+    if job.round == 1:
+        return Outcome(final=False, next_round=2, min_seniority=job.min_seniority)
+    first = looks(session, job.id or 0)[-1]
+    if first.action == action and first.category == category:
+        return Outcome(final=True)
+    return Outcome(final=False, next_round=3, min_seniority=max(job.min_seniority, ADJUDICATOR))
+
+
+def looks(session: Session, job_id: int) -> list[Decision]:
+    """The looks at a job that stand (undone ones left out), oldest first."""
+    rows = (
+        session.execute(
+            select(Decision).where(col(Decision.job_id) == job_id).order_by(col(Decision.id))
+        )
+        .scalars()
+        .all()
+    )
+    undone = {row.supersedes for row in rows if row.kind == DecisionKind.UNDO}
+    return [row for row in rows if row.kind != DecisionKind.UNDO and row.id not in undone]
+
+
+def next_round(session: Session, job: Job, outcome: Outcome) -> None:
+    """Put the job back for the next pair of eyes."""
+    job.round = outcome.next_round
+    job.min_seniority = outcome.min_seniority
+    job.state = JobState.OPEN.value
+    job.holder = None
+    job.claimed_at = None
+    job.lease_until = None
+    session.add(job)
+    session.flush()
+
+
+def is_excluded(session: Session, job_id: int, reviewer_id: str) -> bool:
+    """Whether this reviewer must not get this job."""
+    return session.get(JobExclusion, (job_id, reviewer_id)) is not None
+
+
+def note_breaches(session: Session, now: float) -> int:
+    """Note jobs whose clock ran out, once each; how many."""
+    query = (
+        select(col(Job.id))
+        .where(
+            col(Job.breached_at).is_(None),
+            col(Job.state).in_([JobState.OPEN.value, JobState.CLAIMED.value]),
+            col(Job.due_at) < now,
+        )
+        .limit(200)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list(session.execute(query).scalars())
+    if ids:
+        session.execute(
+            update(Job)
+            .where(col(Job.id).in_(ids))
+            .values(breached_at=now)
+            .execution_options(synchronize_session=False)
+        )
+        insert_rows(
+            session,
+            JobEvent,
+            [{"job_id": i, "at": now, "actor": "", "kind": "breached", "detail": {}} for i in ids],
+        )
+    return len(ids)

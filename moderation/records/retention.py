@@ -1,0 +1,262 @@
+"""Content goes, decisions stay.
+
+Deleting an item's content empties its snapshot, its signals' quotes and the notes of its reports,
+and removes media files that no other item needs. The row, its hashes, scores, verdicts and
+decisions stay, so that counts and the audit log hold. A legal hold stops all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlmodel import Session, col
+
+from moderation.records import audit
+from moderation.records.database import Database
+from moderation.records.errors import ContentHeld, NotFound
+from moderation.records.item_tables import (
+    ItemMedia,
+    LegalHold,
+    StoredAssessment,
+    StoredItem,
+    StoredMedia,
+    StoredReport,
+)
+from moderation.records.queue_tables import Job, JobEvent, JobState
+
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What a deletion did."""
+
+    items: int
+    files: int
+    held: int  #: items left alone because of a legal hold
+    waiting: int = 0  #: items left alone because somebody has still to decide them
+
+
+def delete_expired_content(
+    database: Database, *, older_than: float, by: str = "workbench"
+) -> Deleted:
+    """Delete the content of items received before a moment; items that wait for a decision stay.
+
+    Args:
+        older_than: seconds since 1970.
+    """
+    total = Deleted(0, 0, 0)
+    after = 0
+    while True:
+        with database.write() as session:
+            now = database.now(session)
+            rows = (
+                session.execute(
+                    select(StoredItem)
+                    .where(
+                        col(StoredItem.received_at) < older_than,
+                        col(StoredItem.snapshot).is_not(None),
+                        col(StoredItem.key) > after,
+                    )
+                    .order_by(col(StoredItem.key))
+                    .limit(_BATCH)
+                )
+                .scalars()
+                .all()
+            )
+            if not rows:
+                return total
+            after = rows[-1].key or 0
+            held = _held(session, rows)
+            waiting = _waiting(session, rows)
+            going = [row for row in rows if row.key not in held | waiting]
+            orphans = _delete(session, going, now, "retention", by)
+        # Files go after the commit: a row without its file can be explained, the reverse cannot.
+        files = sum(database.media.delete(sha256) for sha256 in orphans)
+        total = Deleted(
+            total.items + len(going),
+            total.files + files,
+            total.held + len(held),
+            total.waiting + len(waiting - held),
+        )
+
+
+def erase_author(database: Database, author_id: str, *, by: str) -> Deleted:
+    """Erase a person's data on request: content of all their items, and their id.
+
+    Raises:
+        NotFound: nothing of that author is stored.
+        ContentHeld: a legal hold stands; nothing was erased.
+    """
+    with database.write() as session:
+        now = database.now(session)
+        rows = (
+            session.execute(select(StoredItem).where(col(StoredItem.author_id) == author_id))
+            .scalars()
+            .all()
+        )
+        if not rows or not author_id:
+            raise NotFound("no items of that author are stored")
+        held = _held(session, rows)
+        if held:
+            raise ContentHeld(
+                f"{len(held)} items of that author are under a legal hold; lift it first"
+            )
+        orphans = _delete(session, rows, now, "erasure", by)
+        _close_jobs(session, rows, now)
+        for row in rows:
+            row.author_id = ""
+            row.author_region = None
+            session.add(row)
+        session.flush()
+    files = sum(database.media.delete(sha256) for sha256 in orphans)
+    return Deleted(len(rows), files, 0)
+
+
+def place_hold(
+    database: Database,
+    *,
+    reason: str,
+    by: str,
+    item_id: str | None = None,
+    author_id: str | None = None,
+) -> LegalHold:
+    """Keep the content of an item, or of all items of an author, until the hold is lifted."""
+    if (item_id is None) == (author_id is None):
+        raise ContentHeld("name either an item or an author to hold")
+    with database.write() as session:
+        now = database.now(session)
+        hold = LegalHold(
+            item_id=item_id, author_id=author_id, reason=reason, placed_by=by, placed_at=now
+        )
+        session.add(hold)
+        session.flush()
+        audit.append(session, at=now, actor=by, action="hold_placed", subject=f"hold:{hold.id}")
+        return hold
+
+
+def lift_hold(database: Database, hold_id: int, *, by: str) -> None:
+    """Lift a hold; content may be deleted again.
+
+    Raises:
+        NotFound: no such hold, or it was lifted.
+    """
+    with database.write() as session:
+        now = database.now(session)
+        hold = session.get(LegalHold, hold_id)
+        if hold is None or hold.lifted_at is not None:
+            raise NotFound(f"no hold {hold_id} stands")
+        hold.lifted_at = now
+        hold.lifted_by = by
+        session.add(hold)
+        session.flush()
+        audit.append(session, at=now, actor=by, action="hold_lifted", subject=f"hold:{hold_id}")
+
+
+def _held(session: Session, rows: Sequence[StoredItem]) -> set[int]:
+    holds = session.execute(
+        select(col(LegalHold.item_id), col(LegalHold.author_id)).where(
+            col(LegalHold.lifted_at).is_(None)
+        )
+    ).all()
+    items = {item_id for item_id, _ in holds if item_id is not None}
+    authors = {author_id for _, author_id in holds if author_id is not None}
+    return {row.key or 0 for row in rows if row.id in items or row.author_id in authors}
+
+
+def _waiting(session: Session, rows: Sequence[StoredItem]) -> set[int]:
+    query = select(col(Job.item_key)).where(
+        col(Job.item_key).in_([row.key for row in rows]), col(Job.state) != JobState.DONE
+    )
+    return set(session.execute(query).scalars())
+
+
+def _delete(
+    session: Session, rows: Sequence[StoredItem], now: float, because: str, by: str
+) -> list[str]:
+    """Empty the content columns; the media files that no item needs any more."""
+    keys = [row.key or 0 for row in rows]
+    if not keys:
+        return []
+    for row in rows:
+        row.snapshot = None
+        row.near_keys = []
+        row.content_deleted_at = now
+        row.content_deleted_because = because
+        session.add(row)
+    session.flush()
+    orphans: list[str] = []
+    for start in range(0, len(keys), _BATCH):
+        some = keys[start : start + _BATCH]
+        _empty(session, some)
+        orphans += _orphaned_media(session, some, now)
+    audit.append(
+        session,
+        at=now,
+        actor=by,
+        action="content_deleted",
+        subject=f"items:{keys[0]}-{keys[-1]}",
+        detail={"because": because, "items": keys, "files": len(orphans)},
+    )
+    return orphans
+
+
+def _empty(session: Session, keys: list[int]) -> None:
+    """Quotes of the content hide in signals, verdicts, notes and snapshots of decisions too."""
+    statements: list[Any] = [
+        update(StoredAssessment)
+        .where(col(StoredAssessment.item_key).in_(keys))
+        .values(signals=[], problems=[]),
+        update(StoredReport).where(col(StoredReport.item_key).in_(keys)).values(note=""),
+        update(JobEvent)
+        .where(
+            col(JobEvent.job_id).in_(select(col(Job.id)).where(col(Job.item_key).in_(keys))),
+            col(JobEvent.kind).in_(["commented", "refused", "released", "skipped", "escalated"]),
+        )
+        .values(detail={}),
+    ]
+    for statement in statements:
+        session.execute(statement.execution_options(synchronize_session=False))
+
+
+def _orphaned_media(session: Session, keys: list[int], now: float) -> list[str]:
+    mine = select(col(ItemMedia.sha256)).where(
+        col(ItemMedia.item_key).in_(keys), col(ItemMedia.sha256).is_not(None)
+    )
+    needed = (
+        select(col(ItemMedia.sha256))
+        .join(StoredItem, col(StoredItem.key) == col(ItemMedia.item_key))
+        .where(col(StoredItem.content_deleted_at).is_(None), col(ItemMedia.sha256).in_(mine))
+    )
+    orphans = [
+        sha256
+        for sha256 in session.execute(
+            mine.where(col(ItemMedia.sha256).not_in(needed)).distinct()
+        ).scalars()
+        if sha256 is not None
+    ]
+    if orphans:
+        session.execute(
+            update(StoredMedia)
+            .where(col(StoredMedia.sha256).in_(orphans))
+            .values(deleted_at=now)
+            .execution_options(synchronize_session=False)
+        )
+    return orphans
+
+
+def _close_jobs(session: Session, rows: Sequence[StoredItem], now: float) -> None:
+    """There is nothing left to look at."""
+    keys = [row.key or 0 for row in rows]
+    for start in range(0, len(keys), _BATCH):
+        session.execute(
+            update(Job)
+            .where(
+                col(Job.item_key).in_(keys[start : start + _BATCH]), col(Job.state) != JobState.DONE
+            )
+            .values(state=JobState.DONE.value, closed_at=now, holder=None, lease_until=None)
+            .execution_options(synchronize_session=False)
+        )
