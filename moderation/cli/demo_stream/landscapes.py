@@ -152,13 +152,13 @@ def woods(
 ) -> Canvas:
     """Firs in the mist; with a lit tent, or with a path."""
     canvas = Canvas(*sky)
-    for _ in range(50):
+    for _ in range(50 if tent else 0):
         canvas.disc(dice.uniform(0, WIDTH), dice.uniform(0, 600), dice.uniform(1, 3), "#ffffff")
     for layer in range(4):
         colour = mix(far, near, layer / 3)
         ground = 900 + layer * 140
-        for fx in np.arange(-40, WIDTH + 80, 74 + 26 * layer):
-            fx = float(fx + dice.uniform(-24, 24))
+        for place in np.arange(-40, WIDTH + 80, 74 + 26 * layer):
+            fx = float(place) + float(dice.uniform(-24, 24))
             tall = dice.uniform(240, 420) + 60 * layer
             if tent and layer == 3 and 250 < fx < 830:
                 continue
@@ -185,12 +185,12 @@ def lanterns(dice: np.random.Generator, sky: Sequence[Colour], words: Sequence[s
     """A market street at night under strings of lanterns; the words hang on the stalls."""
     canvas = Canvas(*sky)
     canvas.polygon([(420, 1000), (660, 1000), (1240, 1450), (-160, 1450)], "#5a3a4a", to="#2b1b2c")
-    for i, word in enumerate(words):
+    for i, word in reversed(list(enumerate(words))):
         left = i % 2 == 0
         depth = i // 2
-        size = 1 - 0.34 * depth
-        x0 = -40 + 150 * depth if left else WIDTH + 40 - 150 * depth - 430 * size
-        y0 = 760 + 90 * depth
+        size = 1 - 0.52 * depth
+        x0 = -120 + 416 * depth if left else WIDTH + 120 - 416 * depth - 430 * size
+        y0 = 760 + 70 * depth
         canvas.rounded((x0, y0, x0 + 430 * size, y0 + 430 * size), 8, "#7a3b3b", to="#3a1d2c")
         stripes = ["#e4572e", "#fff3e0"]
         for k in range(6):
@@ -198,7 +198,8 @@ def lanterns(dice: np.random.Generator, sky: Sequence[Colour], words: Sequence[s
             box = (x0 + k * part, y0 - 60 * size, x0 + (k + 1) * part, y0 + 70 * size)
             canvas.rounded(box, 20 * size, stripes[k % 2])
         canvas.glow(x0 + 215 * size, y0 + 250 * size, 250 * size, "#ffcc66", 0.7)
-        at = (x0 + 215 * size, y0 + 230 * size)
+        shown = max(x0, 0.0) / 2 + min(x0 + 430 * size, WIDTH) / 2
+        at = (shown, y0 + 230 * size)
         canvas.text(at, word, 92 * size, "#fff8e7", anchor="mm", shadow=0.5)
     for row in range(4):
         y = 130 + 140 * row
@@ -213,7 +214,7 @@ def lanterns(dice: np.random.Generator, sky: Sequence[Colour], words: Sequence[s
             canvas.rounded((x - r / 3, drop - r, x + r / 3, drop - r * 0.75), 3, "#ffd27a")
             canvas.line([(x, drop + r * 0.9), (x, drop + r * 1.4)], 4, "#ffd27a")
     for _ in range(9):
-        px, py = dice.uniform(330, 760), dice.uniform(1060, 1130)
+        px, py = dice.uniform(400, 680), dice.uniform(1090, 1200)
         canvas.rounded((px - 20, py - 60, px + 20, py + 70), 20, "#1a1220", opacity=0.8)
         canvas.disc(px, py - 84, 19, "#1a1220", opacity=0.8)
     return canvas

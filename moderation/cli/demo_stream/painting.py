@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import cv2
 import numpy as np
@@ -26,6 +27,16 @@ _FACES = {"ja": 0, "ko": 1, "zh": 2, "zh-Hant": 3}
 Colour = str | tuple[int, int, int]
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
+
+
+class Look(TypedDict, total=False):
+    """How a shape is filled, besides its colour."""
+
+    to: Colour  #: the colour at its lower edge
+    opacity: float  #: 0..1
+    blur: float  #: radius, in pixels of the finished picture
+    shadow: float  #: opacity of the shadow below it
+    lift: float  #: how far below
 
 
 def rgb(colour: Colour) -> tuple[int, int, int]:
@@ -78,19 +89,19 @@ class Canvas:
         """The picture at its final size."""
         return self.image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
 
-    def ellipse(self, box: Box, colour: Colour, **look: object) -> None:
-        self._paint(lambda d, b: d.ellipse(b, fill=255), box, colour, **look)  # type: ignore[arg-type]
+    def ellipse(self, box: Box, colour: Colour, **look: Unpack[Look]) -> None:
+        self._paint(lambda d, b: d.ellipse(b, fill=255), box, colour, **look)
 
-    def disc(self, x: float, y: float, radius: float, colour: Colour, **look: object) -> None:
+    def disc(self, x: float, y: float, radius: float, colour: Colour, **look: Unpack[Look]) -> None:
         self.ellipse((x - radius, y - radius, x + radius, y + radius), colour, **look)
 
-    def rounded(self, box: Box, radius: float, colour: Colour, **look: object) -> None:
+    def rounded(self, box: Box, radius: float, colour: Colour, **look: Unpack[Look]) -> None:
         def draw(pen: ImageDraw.ImageDraw, at: Box) -> None:
             pen.rounded_rectangle(at, radius * _SCALE, fill=255)
 
-        self._paint(draw, box, colour, **look)  # type: ignore[arg-type]
+        self._paint(draw, box, colour, **look)
 
-    def polygon(self, points: Sequence[Point], colour: Colour, **look: object) -> None:
+    def polygon(self, points: Sequence[Point], colour: Colour, **look: Unpack[Look]) -> None:
         xs, ys = [p[0] for p in points], [p[1] for p in points]
         box = (min(xs), min(ys), max(xs), max(ys))
 
@@ -98,13 +109,15 @@ class Canvas:
             dx, dy = at[0] - box[0] * _SCALE, at[1] - box[1] * _SCALE
             pen.polygon([(x * _SCALE + dx, y * _SCALE + dy) for x, y in points], fill=255)
 
-        self._paint(draw, box, colour, **look)  # type: ignore[arg-type]
+        self._paint(draw, box, colour, **look)
 
-    def blob(self, points: Sequence[Point], colour: Colour, **look: object) -> None:
+    def blob(self, points: Sequence[Point], colour: Colour, **look: Unpack[Look]) -> None:
         """A closed soft curve through the points."""
         self.polygon(smooth(points), colour, **look)
 
-    def line(self, points: Sequence[Point], width: float, colour: Colour, **look: object) -> None:
+    def line(
+        self, points: Sequence[Point], width: float, colour: Colour, **look: Unpack[Look]
+    ) -> None:
         half = width / 2
         xs, ys = [p[0] for p in points], [p[1] for p in points]
         box = (min(xs) - half, min(ys) - half, max(xs) + half, max(ys) + half)
@@ -117,7 +130,7 @@ class Canvas:
                 r = half * _SCALE
                 pen.ellipse((x - r, y - r, x + r, y + r), fill=255)
 
-        self._paint(draw, box, colour, **look)  # type: ignore[arg-type]
+        self._paint(draw, box, colour, **look)
 
     def glow(self, x: float, y: float, radius: float, colour: Colour, opacity: float) -> None:
         self.disc(x, y, radius * 0.6, colour, opacity=opacity, blur=radius * 0.35)
@@ -174,14 +187,17 @@ class Canvas:
             y += size * leading
         return y
 
-    def emoji(self, x: float, y: float, size: float, sign: str) -> None:
-        """A colour emoji with its centre at (x, y)."""
+    def emoji(self, x: float, y: float, size: float, sign: str, *, stands: bool = False) -> None:
+        """A colour emoji, `size` at its longer side, with its centre (or its foot) at (x, y)."""
         face = ImageFont.truetype(str(_EMOJI), _EMOJI_SIZE)
         stamp = Image.new("RGBA", (136, 128))
         ImageDraw.Draw(stamp).text((0, 0), sign, font=face, embedded_color=True)
-        side = round(size * _SCALE)
-        stamp = stamp.resize((side, round(side * 128 / 136)), Image.Resampling.LANCZOS)
-        place = (round(x * _SCALE - side / 2), round(y * _SCALE - stamp.height / 2))
+        stamp = stamp.crop(stamp.getbbox())
+        factor = size * _SCALE / max(stamp.size)
+        shape = (round(stamp.width * factor), round(stamp.height * factor))
+        stamp = stamp.resize(shape, Image.Resampling.LANCZOS)
+        top = y * _SCALE - stamp.height * (1.0 if stands else 0.5)
+        place = (round(x * _SCALE - stamp.width / 2), round(top))
         self.image.paste(stamp, place, stamp)
 
     def code(self, box: Box, link: str, dark: Colour = "#1d2433") -> None:
@@ -198,17 +214,14 @@ class Canvas:
         draw: Callable[[ImageDraw.ImageDraw, Box], None],
         box: Box,
         colour: Colour,
-        *,
-        to: Colour | None = None,
-        opacity: float = 1.0,
-        blur: float = 0.0,
-        shadow: float = 0.0,
-        lift: float = 18.0,
+        **look: Unpack[Look],
     ) -> None:
-        """Fill a shape, from `colour` above `to` the one below; `shadow` is its opacity."""
-        if shadow:
+        """Fill a shape, from `colour` above `to` the one below."""
+        opacity, blur = look.get("opacity", 1.0), look.get("blur", 0.0)
+        if "shadow" in look:
+            lift = look.get("lift", 18.0)
             moved = (box[0], box[1] + lift, box[2], box[3] + lift)
-            self._paint(draw, moved, "#0b1020", opacity=shadow, blur=lift)
+            self._paint(draw, moved, "#0b1020", opacity=look["shadow"], blur=lift)
         pad = blur * 3 + 2
         left, top = round((box[0] - pad) * _SCALE), round((box[1] - pad) * _SCALE)
         right, bottom = round((box[2] + pad) * _SCALE), round((box[3] + pad) * _SCALE)
@@ -224,7 +237,7 @@ class Canvas:
             mask = _blurred(mask, blur)
         if opacity < 1:
             mask = ImageChops.multiply(mask, Image.new("L", mask.size, round(255 * opacity)))
-        paint = _vertical(*mask.size, (colour, to if to is not None else colour))
+        paint = _vertical(*mask.size, (colour, look.get("to", colour)))
         self.image.paste(paint, (left, top), mask)
 
 

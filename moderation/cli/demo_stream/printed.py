@@ -23,7 +23,7 @@ def caption(
     canvas.ellipse(
         (-100, top - 190, WIDTH + 100, top + size * 1.5 * len(rows) + 130),
         "#0b1020",
-        opacity=0.3,
+        opacity=0.2,
         blur=70,
     )
     y = canvas.lines(
@@ -83,10 +83,10 @@ def poster(
     )
     canvas.rounded((80, y + 12, 250, y + 26), 7, accent)
     top = max(y + 110, 560)
-    bottom = min(top + 92 * len(rows) + 110, 1300)
+    bottom = min(top + 106 * len(rows) + 110, 1300)
     canvas.rounded((70, top, 1010, bottom), 44, "#ffffff", opacity=0.95, shadow=0.3)
     canvas.lines(
-        (120, top + 56), rows, 50, mix(ground[-1], "#101420", 0.65), language=language, leading=1.82
+        (120, top + 56), rows, 56, mix(ground[-1], "#101420", 0.65), language=language, leading=1.9
     )
     for k, sign in enumerate(signs):
         canvas.emoji(890 - 190 * k, max(top - 60, 200), 190, sign)
@@ -235,7 +235,7 @@ def cards(felt: Sequence[Colour], faces: Sequence[tuple[str, str]], chips: int) 
     canvas = Canvas(*felt)
     canvas.ellipse((-200, -100, 1000, 900), "#ffffff", opacity=0.12, blur=120)
     for k, (rank, suit) in enumerate(faces):
-        x, y = 110 + 175 * k, 330 + 36 * abs(k - len(faces) // 2)
+        x, y = 110 + 160 * k, 450 + 36 * abs(k - len(faces) // 2)
         red = suit in "♥♦"
         ink = "#c62839" if red else "#1d2433"
         canvas.rounded((x, y, x + 240, y + 350), 22, "#ffffff", to="#eceff3", shadow=0.35)

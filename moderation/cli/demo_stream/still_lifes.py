@@ -177,9 +177,9 @@ def goods(wall: Colour, floor: Colour, sign: str, *, extra: Sequence[str] = ()) 
     """Any small thing on the stand."""
     canvas = stand(wall, floor)
     canvas.ellipse((280, 1090, 800, 1180), "#0b1020", opacity=0.35, blur=22)
-    canvas.emoji(540, 850, 600, sign)
+    canvas.emoji(540, 1150, 540, sign, stands=True)
     for k, other in enumerate(extra):
-        canvas.emoji(250 + 580 * (k % 2), 1070 + 70 * (k // 2), 200, other)
+        canvas.emoji(220 + 640 * (k % 2), 1180, 150, other, stands=True)
     return canvas
 
 

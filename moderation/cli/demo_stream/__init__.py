@@ -1,0 +1,1 @@
+"""The bundled stream of the demo, and how its pictures were painted."""
