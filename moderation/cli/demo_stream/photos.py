@@ -92,6 +92,7 @@ _TRAVEL: Mapping[str, Scene] = {
     "zima": lambda d: caption(
         mountains(d, ("#8ea6c9", "#dbe5f2", "#ffffff"), "#b8c8dd", "#4a5f80", snow=True),
         ["Первый снег"],
+        colour="#2f4668",
         size=120,
         language="en",
     ),
@@ -191,6 +192,7 @@ _FOOD: Mapping[str, Scene] = {
     "chai": lambda d: caption(
         goods("#e9b872", "#90532c", "🫖", extra=("🍪", "🥛")),
         ["Adrak wali chai"],
+        colour="#5a2e14",
         size=110,
         language="en",
         top=120,
@@ -241,7 +243,11 @@ _THINGS: Mapping[str, Scene] = {
     "cat-grey": lambda d: windowsill(d, ("#f6c9a8", "#fde8d2"), "#d8c9d6", "#8a8fa3"),
     "balcony": lambda d: windowsill(d, _NOON, "#dfe8e4", None),
     "medicine": lambda d: caption(
-        goods("#dbe9f4", "#9db4c7", "💊", extra=("🌡️",)), ["一天几次？"], size=120, top=120
+        goods("#dbe9f4", "#9db4c7", "💊", extra=("🌡️",)),
+        ["一天几次？"],
+        size=120,
+        top=120,
+        colour="#23527c",
     ),
 }
 

@@ -201,7 +201,11 @@ POSTERS: Mapping[str, Callable[[np.random.Generator], Canvas]] = {
         foot="长期有效 欢迎转介绍",
     ),
     "clown": lambda d: caption(
-        goods("#f9dc5c", "#c98b1b", "🤡"), ["评论区都是", "傻×吗"], size=150, top=110
+        goods("#f9dc5c", "#c98b1b", "🤡"),
+        ["评论区都是", "傻×吗"],
+        size=150,
+        top=110,
+        colour="#6b3200",
     ),
     "nobody": lambda d: caption(
         mountains(d, ("#222b45", "#49507a", "#8a86b0"), "#5c5f8a", "#15172b", sun=None),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from moderation.cli.demo_stream.painting import HEIGHT, WIDTH, Canvas, Colour, font, mix
+from moderation.cli.demo_stream.painting import HEIGHT, WIDTH, Canvas, Colour, font, mix, rgb
 
 
 def caption(
@@ -19,20 +19,18 @@ def caption(
     colour: Colour = "#ffffff",
     small: str = "",
 ) -> Canvas:
-    """Big words over a photo, as community covers have them."""
-    canvas.ellipse(
-        (-100, top - 190, WIDTH + 100, top + size * 1.5 * len(rows) + 130),
-        "#0b1020",
-        opacity=0.2,
-        blur=70,
-    )
+    """Big words over a photo, as community covers have them: light on a veil, or dark on light."""
+    light = sum(rgb(colour)) > 380
+    if light:
+        foot = top + size * 1.5 * len(rows) + 130
+        canvas.ellipse((-100, top - 190, WIDTH + 100, foot), "#0b1020", opacity=0.2, blur=70)
+    shadow = 0.8 if light else 0.0
     y = canvas.lines(
-        (540, top), rows, size, colour, anchor="ma", language=language, shadow=0.8, leading=1.34
+        (540, top), rows, size, colour, anchor="ma", language=language, shadow=shadow, leading=1.34
     )
     if small:
-        canvas.text(
-            (540, y + 24), small, 42, colour, anchor="ma", bold=False, language=language, shadow=0.7
-        )
+        at = (540, y + 24)
+        canvas.text(at, small, 42, colour, anchor="ma", language=language, shadow=shadow)
     return canvas
 
 
