@@ -135,10 +135,10 @@ def _claim_statement(piles: int, barred: int, dialect: str) -> TextClause:
         unwanted = f"AND (category IS NULL OR category NOT IN ({names})) "
     # Only names and numbers of bind parameters are put together here, never a value.
     mine = (
-        "AND min_seniority <= :seniority " + unwanted + "AND NOT EXISTS (SELECT 1 FROM "
+        f"AND min_seniority <= :seniority {unwanted}AND NOT EXISTS (SELECT 1 FROM "  # noqa: S608
         "job_exclusions x WHERE x.job_id = jobs.id AND x.reviewer_id = :me) "
     )
-    probes = []
+    probes: list[str] = []
     for index in range(piles):
         for order in ("weight DESC", "due_at"):
             probes.append(
@@ -165,7 +165,9 @@ def held_job(session: Session, claimed: ClaimedJob, now: float, *, draft: Any = 
         LeaseLost: the lease ran out, or somebody else has it; nothing was changed.
     """
     query = select(Job).where(col(Job.id) == claimed.job_id).with_for_update()
-    job = session.execute(query.execution_options(populate_existing=True)).scalar_one_or_none()
+    job: Job | None = session.execute(
+        query.execution_options(populate_existing=True)
+    ).scalar_one_or_none()
     if (
         job is not None
         and job.state == JobState.CLAIMED

@@ -81,7 +81,7 @@ def snapshot(
     told = {
         "item_id": claimed.item_id,
         "content_hash": item.content_hash if item else None,
-        "media": {part: sha256 for part, sha256 in media},
+        "media": dict(media),
         "assessment_id": assessment_id,
         "verdicts": {region: verdict.action for region, verdict in verdicts.items()},
         "why": list(claimed.why),
@@ -95,7 +95,7 @@ def snapshot(
 
 def store_decision(session: Session, job: Job, values: Mapping[str, Any]) -> Decision:
     """Append one decision for a job."""
-    decision = Decision(job_id=job.id, item_key=job.item_key, **values)
+    decision = Decision(job_id=job.id or 0, item_key=job.item_key, **values)
     session.add(decision)
     session.flush()
     return decision
@@ -217,7 +217,8 @@ def undo(session: Session, decision: Decision, now: float, window: float) -> lis
         )
     if decision.group_id is not None:
         raise DecisionRefused(
-            f"decision {decision.id} followed decision {decision.group_id} of its cluster; undo that one"
+            f"decision {decision.id} followed decision {decision.group_id} of its cluster; "
+            "undo that one"
         )
     if successor(session, decision.id or 0) is not None:
         raise DecisionRefused(f"decision {decision.id} was superseded already")

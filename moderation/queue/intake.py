@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlmodel import Session, col
 
 from moderation.items import Item
@@ -176,7 +176,7 @@ def _models_of(session: Session, keys: Sequence[int]) -> dict[int, dict[str, str
             .where(col(StoredAssessment.item_key).in_(keys[start : start + 500]))
             .order_by(col(StoredAssessment.id))
         )
-        found |= dict(row.tuple() for row in session.execute(query))
+        found |= dict(session.execute(query).all())
     return found
 
 
@@ -188,7 +188,7 @@ def _newest_assessments(session: Session, keys: Sequence[int]) -> dict[int, int]
             .where(col(StoredAssessment.item_key).in_(keys[start : start + 500]))
             .order_by(col(StoredAssessment.id))
         )
-        found |= dict(row.tuple() for row in session.execute(query))
+        found |= dict(session.execute(query).all())
     return found
 
 
@@ -363,13 +363,8 @@ def open_jobs(
                 "min_seniority": rules.min_seniority(draft),
             }
         )
-    ids = list(
-        session.connection()
-        .execute(
-            Job.__table__.insert().returning(Job.__table__.c.id, sort_by_parameter_order=True), rows
-        )  # type: ignore[attr-defined]
-        .scalars()
-    )
+    statement = insert(Job).returning(col(Job.id), sort_by_parameter_order=True)
+    ids = [job_id or 0 for job_id in session.connection().execute(statement, rows).scalars()]
     insert_rows(
         session,
         JobEvent,

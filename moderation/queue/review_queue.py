@@ -604,7 +604,7 @@ class Queue:
 
     def _locked(self, session: Session, job_id: int) -> Job:
         query = select(Job).where(col(Job.id) == job_id).with_for_update()
-        job = session.execute(query).scalar_one_or_none()
+        job: Job | None = session.execute(query).scalar_one_or_none()
         if job is None:
             raise NotFound(f"no job {job_id}")
         return job

@@ -45,7 +45,8 @@ def piles_for(
     allowed_queues = set(reviewer.queues)
     asked = {primary_language(tag) for tag in languages} if languages is not None else None
     reads = {primary_language(tag) for tag in reviewer.languages}
-    own, foreign = [], []
+    own: list[Pile] = []
+    foreign: list[Pile] = []
     for route in routes(session):
         if wanted_queues is not None and route.queue not in wanted_queues:
             continue

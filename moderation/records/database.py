@@ -115,7 +115,7 @@ class Database:
         if self.is_sqlite:
             raw = connection.connection.dbapi_connection
             if raw is not None and not connection.in_transaction():
-                raw.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")  # type: ignore[attr-defined]
+                raw.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         elif not durable:
             connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
 
@@ -128,6 +128,15 @@ class Database:
         """
         with self._translated():
             return schema.migrate(self.engine, self._writing)
+
+    def check_writable(self) -> None:
+        """Take the write lock and give it back.
+
+        Raises:
+            DatabaseUnavailable: nothing can be stored just now; the message says why.
+        """
+        with self.write(durable=False) as session:
+            session.connection()
 
     def close(self) -> None:
         """Give all connections back."""

@@ -49,9 +49,8 @@ class PreparedItem:
 def prepare_item(media: MediaStore, item: Item) -> PreparedItem:
     """Store the item's files and hash its content. Runs before the transaction: files are slow."""
     files: list[tuple[str, str | None, int]] = []
-    for kind, parts in (("image", item.images), ("video", item.videos)):
-        for index, part in enumerate(parts):
-            files.append((f"{kind}:{index}", *_store(media, part)))
+    files += [(f"image:{i}", *_store(media, part)) for i, part in enumerate(item.images)]
+    files += [(f"video:{i}", *_store(media, part)) for i, part in enumerate(item.videos)]
     apart = {"__all__": {"data", "path"}}
     snapshot = item.model_dump(
         mode="json",
@@ -66,7 +65,8 @@ def prepare_item(media: MediaStore, item: Item) -> PreparedItem:
             [[segment.field, segment.text] for segment in item.texts],
             [[turn.id, turn.speaker, turn.text] for turn in item.turns],
             digests,
-            [part.url for part in (*item.images, *item.videos)],
+            [part.url for part in item.images],
+            [part.url for part in item.videos],
         ],
         ensure_ascii=False,
     )

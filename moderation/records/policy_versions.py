@@ -222,7 +222,7 @@ def _before_live(session: Session) -> str:
         .order_by(col(PolicyEvent.id).desc())
         .limit(1)
     )
-    found = session.execute(query).scalar()
+    found: str | None = session.execute(query).scalar()
     if found is None:
         raise PolicyRefused("no earlier policy was in force; there is nothing to roll back to")
     return found

@@ -15,7 +15,7 @@ from moderation.records import open_database
 def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     """An empty database with a clock that the test sets, on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'moderation.sqlite'}"
+        url = request.getfixturevalue("sqlite_database")
     else:
         url = request.getfixturevalue("postgres_database")
     clock = Clock()
@@ -24,9 +24,8 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
 
 
 @pytest.fixture
-def small_house(tmp_path: Path) -> Iterator[House]:
+def small_house(sqlite_database: str, tmp_path: Path) -> Iterator[House]:
     """As `house`, on SQLite only, where the database makes no difference."""
-    url = f"sqlite:///{tmp_path / 'moderation.sqlite'}"
     clock = Clock()
-    with open_database(url, media_dir=tmp_path / "media", clock=clock) as database:
-        yield House(database, clock, url)
+    with open_database(sqlite_database, media_dir=tmp_path / "media", clock=clock) as database:
+        yield House(database, clock, sqlite_database)
