@@ -66,8 +66,14 @@ class Screener:
         self.regions = tuple(regions)
 
     @classmethod
-    def from_settings(cls, settings: Settings | None = None) -> Screener:
+    def from_settings(
+        cls, settings: Settings | None = None, *, allow_paths: bool = True
+    ) -> Screener:
         """A screener as configured by the environment.
+
+        Args:
+            settings: default: from the environment.
+            allow_paths: whether an item may name image files of this machine.
 
         Raises:
             ModelUnavailable: a model cannot be loaded.
@@ -75,7 +81,8 @@ class Screener:
         """
         settings = settings or Settings()
         packs = load_packs(settings.policies_dir)
-        return cls(Ensemble.from_settings(settings), packs, settings.regions)
+        ensemble = Ensemble.from_settings(settings, allow_paths=allow_paths)
+        return cls(ensemble, packs, settings.regions)
 
     def screen(self, items: Sequence[Item]) -> list[Screening]:
         """Screens a batch; one result per item, in order.

@@ -47,8 +47,11 @@ class Ensemble:
         self._detectable = frozenset().union(*(c.categories for c in classifiers))
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Ensemble:
+    def from_settings(cls, settings: Settings, *, allow_paths: bool = True) -> Ensemble:
         """The classifiers named in `settings.classifiers`, built-in or from entry points.
+
+        Args:
+            allow_paths: whether an item may name files of this machine.
 
         Raises:
             UnknownClassifier: a configured name is not registered.
@@ -64,7 +67,8 @@ class Ensemble:
                     f"known: {known}"
                 )
         return cls(
-            [factories[name](settings) for name in names], Preparation.from_settings(settings)
+            [factories[name](settings) for name in names],
+            Preparation.from_settings(settings, allow_paths=allow_paths),
         )
 
     @property

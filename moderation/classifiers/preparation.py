@@ -21,6 +21,7 @@ class Preparation:
         decoder: the only door through which image bytes come in.
         languages: tells the language of a text.
         reader: reads text drawn on images, or None to leave it unread.
+        allow_paths: whether an item may name files of this machine; a service says no.
     """
 
     def __init__(
@@ -28,20 +29,28 @@ class Preparation:
         decoder: SafeDecoder,
         languages: LanguageIdentifier,
         reader: DrawnTextReader | None,
+        *,
+        allow_paths: bool = True,
     ) -> None:
         self._decoder = decoder
         self._languages = languages
         self._reader = reader
+        self._allow_paths = allow_paths
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Preparation:
+    def from_settings(cls, settings: Settings, *, allow_paths: bool = True) -> Preparation:
         """As configured; reading drawn text is on when `image_text` is among the classifiers."""
         reader = (
             DrawnTextReader.from_settings(settings)
             if "image_text" in settings.classifiers
             else None
         )
-        return cls(SafeDecoder.from_settings(settings), LanguageIdentifier(), reader)
+        return cls(
+            SafeDecoder.from_settings(settings),
+            LanguageIdentifier(),
+            reader,
+            allow_paths=allow_paths,
+        )
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -75,7 +84,9 @@ class Preparation:
         ]
         images: list[list[DecodedImage]] = [[] for _ in items]
         problems: list[list[Problem]] = [[] for _ in items]
-        results = self._decoder.decode_all([(n, part) for _, n, part in flat]) if flat else []
+        results = self._decoder.decode_all(
+            [(n, part) for _, n, part in flat], allow_paths=self._allow_paths
+        )
         for (i, n, _), result in zip(flat, results, strict=True):
             if isinstance(result, ImageRefused):
                 problems[i].append(

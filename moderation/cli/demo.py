@@ -18,7 +18,6 @@ from rich.panel import Panel
 from rich.progress import track
 
 from moderation.cli.reading import BadRow, ItemFile
-from moderation.cli.recording import Recorder
 from moderation.cli.serve import dashboard_command
 from moderation.cli.summary import Summary
 from moderation.settings import Settings
@@ -26,7 +25,7 @@ from moderation.settings import Settings
 STREAM = Path(__file__).with_name("demo_stream") / "stream.jsonl"
 
 #: The account of the demo. It exists only in the demo's own database, which listens on loopback.
-REVIEWER, PASSWORD = "demo", "demo"
+REVIEWER, PASSWORD = "demo", "demo-password"
 
 _BATCH = 16
 
@@ -46,6 +45,7 @@ def demo(
     )
     remove_database(folder)
     with console.status("Loading models (the first time takes about half a minute)…"):
+        from moderation.cli.recording import Recorder
         from moderation.screening import Screener
 
         screener = Screener.from_settings(settings)

@@ -28,6 +28,11 @@ def serve(
     check_binding(host, settings)
     import uvicorn
 
+    from moderation.records import open_database
+
+    # A database that cannot be written is told here, in one sentence, before models are loaded.
+    with open_database(settings.effective_database_url) as database:
+        database.check_writable()
     uvicorn.run(
         "moderation.service:create_app",
         factory=True,

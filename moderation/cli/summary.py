@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from moderation.screening import Screening
 from moderation.taxonomy import CATEGORIES
+
+if TYPE_CHECKING:
+    from moderation.screening import Screening
 
 #: Order of the action columns, mildest first.
 ACTIONS = ("allow", "label", "interstitial", "age_gate", "limit", "hold", "unavailable")
@@ -67,7 +70,7 @@ class Summary:
 
     def _categories(self) -> Table:
         table = Table(title="By category", title_justify="left")
-        table.add_column("category")
+        table.add_column("category", no_wrap=True)
         table.add_column("worst")
         table.add_column("items with a rule", justify="right")
         table.add_column("of them for a person", justify="right")
@@ -97,9 +100,10 @@ class Summary:
     def _actions(self) -> Table:
         table = Table(title="By viewer region and action", title_justify="left")
         table.add_column("region")
-        for action in ACTIONS:
+        seen = [a for a in ACTIONS if any(counts[a] for counts in self.by_action.values())]
+        for action in seen:
             table.add_column(action.replace("_", " "), justify="right", style=_STYLE.get(action))
         for region in sorted(self.by_action):
             counts = self.by_action[region]
-            table.add_row(region, *(f"{counts[a]:,}" if counts[a] else "·" for a in ACTIONS))
+            table.add_row(region, *(f"{counts[a]:,}" if counts[a] else "·" for a in seen))
         return table

@@ -55,7 +55,7 @@ class ScreenResponse(BaseModel):
     problems: list[dict[str, Any]]
     models: dict[str, str]
     needs_review: bool
-    job: int | str | None = Field(description="The review job that was opened or joined.")
+    job: int | None = Field(description="The review job that was opened or joined.")
 
 
 @router.post("/v1/screen")

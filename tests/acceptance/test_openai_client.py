@@ -72,7 +72,7 @@ def test_parts_share_one_result_and_many_images_are_welcome(client: openai.OpenA
 
 def test_text_drawn_on_an_image_is_read_and_judged(client: openai.OpenAI) -> None:
     plain = client.moderations.create(input=[_picture("have a nice day")])
-    drawn = client.moderations.create(input=[_picture("you worthless stupid idiot")])
+    drawn = client.moderations.create(input=[_picture("You worthless idiot,\nI will find you")])
     assert not plain.results[0].flagged
     assert drawn.results[0].flagged
     assert drawn.results[0].category_applied_input_types.harassment == ["image"]

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import random
+import socket
 import struct
+import subprocess
+import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,10 +17,16 @@ from pathlib import Path
 import httpx
 import pytest
 from PIL import Image
+from sqlmodel import select
 
-from tests.acceptance.conftest import RunningService, running_service
+from moderation.records import open_database
+from moderation.records.item_tables import StoredItem
+from moderation.records.queue_tables import Job
+from tests.acceptance.conftest import RunningService, free_port, running_service
 
 pytestmark = pytest.mark.timeout(240)
+
+TEXT = "You worthless idiot, I will find you and break your legs."
 
 
 def _post(service: RunningService, item: dict[str, object], **more: object) -> httpx.Response:
@@ -68,7 +78,7 @@ def test_a_whole_post_gets_a_verdict_per_viewer_region(service: RunningService) 
 
 
 def test_what_needs_a_person_is_queued_once(service: RunningService) -> None:
-    item = {"id": "queued", "text": "You worthless idiot, I will find you and break your legs."}
+    item = {"id": "queued", "text": TEXT}
     first, second = _post(service, item).json(), _post(service, item).json()
     assert first["needs_review"]
     assert first["job"] is not None
@@ -76,7 +86,7 @@ def test_what_needs_a_person_is_queued_once(service: RunningService) -> None:
 
 
 def test_recording_can_be_switched_off(service: RunningService) -> None:
-    item = {"id": "unrecorded", "text": "You worthless idiot, I will find you and break your legs."}
+    item = {"id": "unrecorded", "text": TEXT}
     body = _post(service, item, record=False).json()
     assert body["needs_review"]
     assert body["job"] is None
@@ -149,13 +159,27 @@ def test_one_megabyte_of_emoji_is_screened(service: RunningService) -> None:
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_read(service: RunningService) -> None:
-    answer = httpx.post(
-        f"{service.url}/v1/screen",
-        content=b"x",
-        headers={"content-type": "application/json", "content-length": "999999999999"},
-    )
-    assert answer.status_code == 413
-    assert "MODERATION_MAX_REQUEST_BYTES" in answer.json()["error"]["message"]
+    host, port = service.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(
+            b"POST /v1/screen HTTP/1.1\r\nHost: test\r\nConnection: close\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 999999999999\r\n\r\n{"
+        )
+        answer = connection.recv(4096)
+    assert b" 413 " in answer.splitlines()[0]
+    assert b"MODERATION_MAX_REQUEST_BYTES" in answer
+
+
+def test_a_body_of_unknown_length_is_refused_once_it_is_too_long(tmp_path: Path) -> None:
+    limits = {"MODERATION_CLASSIFIERS": "contacts", "MODERATION_MAX_REQUEST_BYTES": "100000"}
+    with running_service(tmp_path, **limits) as service:
+        answer = httpx.post(
+            f"{service.url}/v1/screen",
+            content=(b" " * 10_000 for _ in range(40)),
+            headers={"content-type": "application/json"},
+        )
+        assert answer.status_code == 413
+        assert "100,000" in answer.json()["error"]["message"]
 
 
 def test_concurrent_callers_each_get_their_own_answer(service: RunningService) -> None:
@@ -184,7 +208,7 @@ def test_a_service_killed_in_the_middle_of_requests_loses_nothing_it_confirmed(
     confirmed: list[str] = []
 
     def send(number: int) -> None:
-        item = {"id": f"k{number}", "text": "You worthless idiot, I will break your legs."}
+        item = {"id": f"k{number}", "text": TEXT}
         try:
             answer = _post(service, item)
         except httpx.TransportError:
@@ -198,9 +222,41 @@ def test_a_service_killed_in_the_middle_of_requests_loses_nothing_it_confirmed(
     with running_service(tmp_path, **light) as service, ThreadPoolExecutor(4) as pool:
         list(pool.map(send, range(40)))
     assert 5 <= len(confirmed) < 40
+    url = f"sqlite:///{tmp_path / 'moderation.sqlite'}"
+    with open_database(url) as database, database.read() as session:
+        stored = set(session.exec(select(StoredItem.id)))
+        jobs = session.exec(select(Job.item_key)).all()
+    assert set(confirmed) <= stored
+    assert len(jobs) == len(set(jobs)) == len(stored)
     with running_service(tmp_path, **light) as again:
-        for item_id in confirmed:
-            text = "You worthless idiot, I will break your legs."
-            before = _post(again, {"id": item_id, "text": text}).json()
-            assert before["job"] is not None
         assert httpx.get(f"{again.url}/healthz").json()["database"] == "ok"
+        assert _post(again, {"id": confirmed[0], "text": TEXT}).json()["job"] is not None
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("sqlite:///{folder}/a file/moderation.sqlite", "a file"),
+        ("sqlite:///file:{folder}/moderation.sqlite?mode=ro&uri=true", "read-only"),
+        ("mysql://localhost/moderation", "mysql"),
+    ],
+)
+def test_a_database_that_cannot_be_written_is_named_and_nothing_starts(
+    tmp_path: Path, url: str, told: str
+) -> None:
+    (tmp_path / "a file").write_text("")
+    with open_database(f"sqlite:///{tmp_path / 'moderation.sqlite'}"):
+        pass
+    run = subprocess.run(
+        [sys.executable, "-m", "moderation.cli", "serve", "--port", str(free_port())],
+        env=os.environ
+        | {
+            "MODERATION_DATABASE_URL": url.format(folder=tmp_path),
+            "MODERATION_CLASSIFIERS": "contacts",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert run.returncode == 2
+    assert told in run.stderr.strip().splitlines()[-1]

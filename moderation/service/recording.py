@@ -1,0 +1,46 @@
+"""Stores what the service screened. Database work runs in threads; the event loop never waits."""
+
+from __future__ import annotations
+
+import asyncio
+
+from moderation.errors import ModerationError
+from moderation.queue import record_screening
+from moderation.records import Database, open_database
+from moderation.screening import Screening
+from moderation.settings import Settings
+
+
+class Recording:
+    """An open database that takes screenings, one transaction each."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, settings: Settings) -> Recording:
+        """As configured.
+
+        Raises:
+            DatabaseUnavailable: it cannot be opened or written; the message names the file.
+        """
+        return cls(open_database(settings.effective_database_url))
+
+    async def record(self, screening: Screening) -> int | None:
+        """Stores it; the id of the job that waits for a person, if one does."""
+        recorded = await asyncio.to_thread(
+            record_screening, self._database, screening.item, screening
+        )
+        return recorded.job_id
+
+    def problem(self) -> str | None:
+        """Why nothing can be stored just now, or None."""
+        try:
+            self._database.check_writable()
+        except ModerationError as error:
+            return str(error)
+        return None
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._database.close()
