@@ -130,13 +130,15 @@ class Database:
             return schema.migrate(self.engine, self._writing)
 
     def check_writable(self) -> None:
-        """Take the write lock and give it back.
+        """Write something that changes nothing.
 
         Raises:
             DatabaseUnavailable: nothing can be stored just now; the message says why.
         """
         with self.write(durable=False) as session:
-            session.connection()
+            session.connection().exec_driver_sql(
+                "UPDATE alembic_version SET version_num = version_num"
+            )
 
     def close(self) -> None:
         """Give all connections back."""
@@ -230,7 +232,7 @@ def _sqlite_file(url: URL) -> Path:
             "an in-memory SQLite database would lose every decision; "
             "name a file: sqlite:///folder/file.sqlite"
         )
-    file = Path(url.database)
+    file = Path(url.database.removeprefix("file:"))  # SQLite's own URIs: file:…?mode=ro&uri=true
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
