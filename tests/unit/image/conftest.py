@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from moderation.classifiers.image.decoding import SafeDecoder
 
@@ -26,6 +26,28 @@ def photo() -> Image.Image:
     smooth = np.asarray(coarse.resize((320, 240), Image.Resampling.BICUBIC), dtype=np.int16)
     noisy = smooth + rng.integers(-8, 8, smooth.shape)
     return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
+
+
+Scene = Callable[[int], Image.Image]
+
+
+@pytest.fixture(scope="session")
+def scene() -> Scene:
+    """`scene(seed)` → a picture of coloured shapes, large and small, as varied as photos are."""
+
+    def draw(seed: int, width: int = 480, height: int = 360) -> Image.Image:
+        rng = np.random.default_rng(seed)
+        picture = Image.new("RGB", (width, height), tuple(rng.integers(0, 255, 3).tolist()))
+        pen = ImageDraw.Draw(picture)
+        for size in np.geomspace(0.9, 0.03, 60):
+            x, y = rng.uniform(-0.2, 1, 2) * (width, height)
+            w, h = rng.uniform(0.3, 1, 2) * size * height
+            colour = tuple(rng.integers(0, 255, 3).tolist())
+            shape = pen.ellipse if rng.random() < 0.5 else pen.rectangle
+            shape((x, y, x + w, y + h), fill=colour)
+        return picture
+
+    return draw
 
 
 @pytest.fixture(scope="session")

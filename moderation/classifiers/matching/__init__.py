@@ -1,0 +1,1 @@
+"""Known images: fingerprints that survive editing, banks of them, and an index for a million."""

@@ -1,0 +1,225 @@
+"""Images looked up in the banks, and the classifier that does so for every image."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from moderation.classifiers.base import DecodedImage, Prepared
+from moderation.classifiers.matching.bank_store import BankStore
+from moderation.classifiers.matching.banks import Bank
+from moderation.classifiers.matching.fingerprints import (
+    NEAR,
+    SAME,
+    Fingerprints,
+    HashKind,
+    digests,
+    query_fingerprints,
+)
+from moderation.classifiers.matching.hash_index import HashIndex
+from moderation.items import ImagePart
+from moderation.settings import Settings
+from moderation.signals import BankMatch, Signal
+
+#: `Signal.aspect` of a match that must never be shown to anybody.
+NEVER_RENDER = "never_render"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An entry of a bank that an image resembles."""
+
+    bank: Bank
+    entry: int
+    kind: HashKind
+    distance: int  #: bits
+
+    @property
+    def probability(self) -> float:
+        """How surely it is the same picture: a rule of thumb from the distances of edited and of
+        unrelated pictures, not a frequency."""
+        if self.kind.exact:
+            return 1.0
+        if self.kind is HashKind.PDQ:
+            return 0.98 if self.distance <= SAME[self.kind] else 0.7
+        return 0.6 if self.distance <= SAME[self.kind] else 0.5
+
+    @property
+    def description(self) -> str:
+        """How close, in words."""
+        if self.kind.exact:
+            return f"the same file ({self.kind})"
+        close = "the same picture" if self.probability > 0.9 else "probably an edited version"
+        return f"{close} ({self.kind}, {self.distance} of {8 * self.kind.length} bits differ)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """The banks of one moment."""
+
+    generation: int
+    banks: Mapping[str, Bank]
+    entries: Mapping[int, tuple[str, float | None]]
+    indexes: Mapping[HashKind, HashIndex]
+    owners: Mapping[HashKind, npt.NDArray[np.int64]]
+
+    def bank_of(self, entry: int, now: float) -> Bank | None:
+        """The entry's bank; None if it has expired, or was removed while the banks were read."""
+        name, expires = self.entries.get(entry, ("", None))
+        return None if expires is not None and expires <= now else self.banks.get(name)
+
+
+class KnownImages:
+    """Looks pictures up in all banks. Notices when a bank changes. Safe to use from threads.
+
+    Args:
+        store: the banks.
+    """
+
+    def __init__(self, store: BankStore) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._loaded: _Loaded | None = None
+
+    @property
+    def banks(self) -> Mapping[str, Bank]:
+        """The banks as they are now, by name."""
+        return self._current().banks
+
+    def lookup(self, fingerprints: Fingerprints, *, key: str = "") -> list[Match]:
+        """The entries that a picture resembles, each once with its closest hash, surest first.
+
+        Expired entries do not count; a bank with an enabled ratio below 1 is compared with that
+        share of the pictures.
+
+        Args:
+            fingerprints: of the picture, as `query_fingerprints` and `digests` give them.
+            key: the picture's SHA-256; decides which share it belongs to, always the same.
+        """
+        loaded = self._current()
+        now = time.time()
+        best: dict[int, Match] = {}
+        for kind, hashes in fingerprints.hashes.items():
+            index = loaded.indexes.get(kind)
+            if index is None:
+                continue
+            for value in hashes:
+                positions, distances = index.search(value, NEAR[kind])
+                for position, distance in zip(positions, distances, strict=True):
+                    entry = int(loaded.owners[kind][position])
+                    bank = loaded.bank_of(entry, now)
+                    if bank is None or not _enabled(bank, key):
+                        continue
+                    match = Match(bank, entry, kind, int(distance))
+                    if entry not in best or _surer(match, best[entry]):
+                        best[entry] = match
+        return sorted(best.values(), key=lambda m: (-m.probability, m.distance, m.entry))
+
+    def _current(self) -> _Loaded:
+        generation = self._store.version()
+        with self._lock:
+            if self._loaded is None or self._loaded.generation != generation:
+                self._loaded = self._load(generation)
+            return self._loaded
+
+    def _load(self, generation: int) -> _Loaded:
+        stored = {kind: self._store.hashes(kind) for kind in HashKind}
+        filled = {kind: found for kind, found in stored.items() if len(found.entries)}
+        return _Loaded(
+            generation=generation,
+            entries=self._store.entry_states(),
+            banks={bank.name: bank for bank in self._store.banks()},
+            indexes={kind: HashIndex(found.values) for kind, found in filled.items()},
+            owners={kind: found.entries for kind, found in filled.items()},
+        )
+
+
+def _enabled(bank: Bank, key: str) -> bool:
+    if bank.enabled_ratio >= 1 or not key:
+        return bank.enabled_ratio > 0
+    return int(key[:8], 16) / 2**32 < bank.enabled_ratio
+
+
+def _surer(one: Match, other: Match) -> bool:
+    return (one.probability, -one.distance) > (other.probability, -other.distance)
+
+
+class KnownImageClassifier:
+    """One `known_image` signal per image and matching entry; probable edits are `near_known_image`.
+
+    Args:
+        store: the banks.
+    """
+
+    name = "known_images"
+    version = "pdq-dhash-1"
+
+    #: Signals of one image; a bank may hold the same picture many times.
+    MOST_SIGNALS = 5
+
+    def __init__(self, store: BankStore) -> None:
+        self._store = store
+        self._known = KnownImages(store)
+
+    @property
+    def categories(self) -> frozenset[str]:
+        """The categories of the banks that there are now."""
+        return frozenset(bank.category for bank in self._store.banks())
+
+    def classify(self, batch: Sequence[Prepared]) -> list[list[Signal]]:
+        """Look every image of every item up."""
+        if not self._known.banks:
+            return [[] for _ in batch]
+        return [
+            [signal for image in item.images for signal in self._signals(item, image)]
+            for item in batch
+        ]
+
+    def _signals(self, item: Prepared, image: DecodedImage) -> list[Signal]:
+        found = [query_fingerprints(frame) for frame in (image.pixels, *image.frames)]
+        perceptual = {
+            kind: tuple(value for one in found for value in one.hashes.get(kind, ()))
+            for kind in (HashKind.PDQ, HashKind.DHASH)
+        }
+        file = file_bytes(item.item.images[image.index])
+        exact = digests(file) if file is not None else {}
+        sha256 = {HashKind.SHA256: (bytes.fromhex(image.sha256),)} if image.sha256 else {}
+        everything = Fingerprints({**perceptual, **sha256, **exact}, found[0].quality)
+        matches = self._known.lookup(everything, key=image.sha256)
+        return [self._signal(image.index, match) for match in matches[: self.MOST_SIGNALS]]
+
+    def _signal(self, image: int, match: Match) -> Signal:
+        entry = self._store.entry(match.entry)
+        origin = ", ".join(part for part in (entry.source, entry.reference, entry.note) if part)
+        return Signal(
+            name="known_image" if match.probability > 0.9 else "near_known_image",
+            category=match.bank.category,
+            probability=match.probability,
+            part=f"image:{image}",
+            evidence=(
+                BankMatch(bank=match.bank.name, entry=str(match.entry), distance=match.distance),
+            ),
+            model=self.name,
+            model_version=self.version,
+            aspect=NEVER_RENDER if match.bank.never_render else None,
+            note=f"{match.description}; from: {origin or 'unknown'}"[:2000],
+        )
+
+
+def file_bytes(part: ImagePart) -> bytes | None:
+    """The file of an image that was already let in, if it is at hand."""
+    if part.data is not None:
+        return part.data
+    if part.path is not None and part.path.is_file():
+        return part.path.read_bytes()
+    return None
+
+
+def known_images(settings: Settings) -> KnownImageClassifier:
+    """The classifier that `MODERATION_CLASSIFIERS` calls `known_images`."""
+    return KnownImageClassifier(BankStore.from_settings(settings))
