@@ -1,19 +1,18 @@
 """The safety constraints L1 to L12. A pack that breaks one does not load.
 
-| code | constraint |
-|---|---|
-| L1 | only the baseline may act globally or remove |
-| L2 | an override of a floor rule may only shorten its clock, add actions, lower thresholds |
-| L3 | floor rules have no exceptions |
-| L4 | every rule has a legal basis that resolves, a reason code, notices in en and zh-Hans, a clock |
-| L5 | an order restricts only if verified, in its own territory, checked by two people, published, and told to the author |
-| L6 | what serves orders can only withhold or label, with a rights form and an entry in the register |
-| L7 | no rule looks at origin, nationality or religion, or at the fact that a text was disguised |
-| L8 | proactive political detection is off, and no tag or list stands in for it |
-| L9 | only a verified hash match, or P3 spam that can be appealed, is final without a person |
-| L10 | switching off the scanning of private messages leaves reports of them working |
-| L11 | a pack past its review date is a draft (the baseline stays, with a warning) |
-| L12 | the golden items come out as expected |
+- L1: only the baseline may act globally or remove
+- L2: an override of a floor rule may only shorten its clock, add actions, lower thresholds
+- L3: floor rules have no exceptions
+- L4: every rule has a legal basis that resolves, a clock, and a notice in en and zh-Hans
+- L5: an order restricts only if verified, in its own territory, checked by two people, published,
+  and told to the author
+- L6: what serves orders only withholds or labels, with a rights form and an entry in the register
+- L7: no rule looks at origin, nationality or religion, or at the fact that a text was disguised
+- L8: proactive political detection is off, and no tag or list stands in for it
+- L9: only a verified hash match, or P3 spam that can be appealed, is final without a person
+- L10: switching off the scanning of private messages leaves reports of them working
+- L11: a pack past its review date is a draft (the baseline stays, with a warning)
+- L12: the golden items come out as expected
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from moderation.policy.schema import (
     Clock,
     HumanMode,
     Kind,
-    OnlyIf,
+    Override,
     Pack,
     Rule,
 )
@@ -96,8 +95,7 @@ def safety_problems(packs: PackSet) -> Iterator[PackProblem]:
         for number, rule in enumerate(pack.rules):
             for check in _RULE_CHECKS:
                 for place, message in check(packs, pack, rule):
-                    code = check.__name__.removeprefix("_").upper()
-                    yield say(("rules", number, *place), message, code=code)
+                    yield say(("rules", number, *place), message, code=_code(check))
         yield from _override_problems(packs, pack)
     yield from packs.notes
 
@@ -252,30 +250,34 @@ def _override_problems(packs: PackSet, pack: Pack) -> Iterator[PackProblem]:
             after = apply_changes(before, override.set)
             if override.only_if is None:
                 rules[override.rule] = after
-            if each is not pack:
-                continue
-            place = ("overrides", number, "set")
-            if pack.pack.kind is not Kind.BASELINE:
-                if override.set.scope == "global":
-                    message = "only the baseline acts globally; remove scope"
-                    yield say((*place, "scope"), message, code="L1")
-                if Action.REMOVE in set(after.actions) - set(before.actions):
-                    message = "only the baseline removes; write geo_restrict"
-                    yield say((*place, "actions"), message, code="L1")
-            if before.lock == "floor":
-                for field, message in _loosened(before, after, override.set, override.only_if):
-                    yield say((*place, field), message, code="L2")
-            else:
-                for check in _RULE_CHECKS:
-                    if check is not _l1:
-                        for field_path, message in check(packs, pack, after):
-                            code = check.__name__.removeprefix("_").upper()
-                            yield say((*place, *field_path), message, code=code)
+            if each is pack:
+                for code, path, message in _change_problems(packs, pack, override, before, after):
+                    yield say(("overrides", number, "set", *path), message, code=code)
 
 
-def _loosened(
-    before: Rule, after: Rule, changes: Changes, only_if: OnlyIf | None
-) -> Iterator[tuple[str, str]]:
+def _change_problems(
+    packs: PackSet, pack: Pack, override: Override, before: Rule, after: Rule
+) -> Iterator[tuple[str, Place, str]]:
+    if pack.pack.kind is not Kind.BASELINE:
+        if override.set.scope == "global":
+            yield "L1", ("scope",), "only the baseline acts globally; remove scope"
+        if Action.REMOVE in set(after.actions) - set(before.actions):
+            yield "L1", ("actions",), "only the baseline removes; write geo_restrict"
+    if before.lock == "floor":
+        for field, message in _loosened(before, after, override.set):
+            yield "L2", (field,), message
+        return
+    for check in _RULE_CHECKS:
+        if check is not _l1:
+            for path, message in check(packs, pack, after):
+                yield _code(check), path, message
+
+
+def _code(check: Callable[[PackSet, Pack, Rule], Found]) -> str:
+    return check.__name__.removeprefix("_").upper()
+
+
+def _loosened(before: Rule, after: Rule, changes: Changes) -> Iterator[tuple[str, str]]:
     for field in sorted(changes.model_fields_set - _FLOOR_CHANGES):
         yield field, "cannot change on a floor rule; remove it"
     if after.sla.minutes > before.sla.minutes:
@@ -315,17 +317,20 @@ def _only_scores(condition: Condition) -> bool:
 
 def _named(rule: Rule, code: str, message: str) -> Found:
     for leaf, _ in rule.when.leaves():
-        name, value = leaf.predicate
-        named = {
-            "image_tag": lambda v: v,
-            "reviewer_label": lambda v: v,
-            "hash_match": lambda v: (v,),
-            "keyword_list": lambda v: (v.id,),
-            "observation": lambda v: (v.name,),
-        }.get(name)
-        for word in named(value) if named else ():
+        for word in _names_in(leaf):
             if any(part in word.lower() for part in _FORBIDDEN_NAMES[code]):
-                yield ("when",), f"{name} {word!r}: {message}"
+                yield ("when",), f"{leaf.predicate[0]} {word!r}: {message}"
+
+
+def _names_in(leaf: Condition) -> tuple[str, ...]:
+    names = (*(leaf.image_tag or ()), *(leaf.reviewer_label or ()))
+    if leaf.hash_match is not None:
+        names += (leaf.hash_match,)
+    if leaf.keyword_list is not None:
+        names += (leaf.keyword_list.id,)
+    if leaf.observation is not None:
+        names += (leaf.observation.name,)
+    return names
 
 
 def _notices(packs: PackSet, pack: Pack, reason_code: str) -> set[str]:

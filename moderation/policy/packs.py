@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from moderation.items import Surface
 from moderation.policy.document import Document, read_document
 from moderation.policy.inheritance import (
     CompiledRule,
@@ -99,6 +100,25 @@ class PackSet:
     def packs_for(self, region: str) -> tuple[Pack, ...]:
         """The packs in force in a region, the baseline first."""
         return packs_for(self.active, region)
+
+    def may_scan(self, surface: Surface, regions: Iterable[str], *, reported: bool) -> bool:
+        """Whether classifiers may look at an item unasked.
+
+        A region may switch the scanning of private messages off. Reports are always followed up:
+        the switch stops nothing that somebody asked for.
+
+        Args:
+            surface: where the item is.
+            regions: of the author and of those who can see it.
+            reported: whether somebody reported the item.
+        """
+        if reported or surface is not Surface.DIRECT_MESSAGE:
+            return True
+        return not any(
+            pack.switches.scan_private_messages == "off"
+            for region in regions
+            for pack in self.packs_for(region)
+        )
 
     def rule(self, rule_id: str) -> Rule:
         """A rule as its pack defines it.
@@ -204,7 +224,7 @@ def parse_pack(document: Document) -> Pack:
         return Pack.model_validate(document.data)
     except ValidationError as error:
         problems = [
-            document.problem(_path_in(document, each["loc"]), _message(each))
+            document.problem(_path_in(document, each["loc"]), _message(each), code=_breach(each))
             for each in error.errors(include_url=False, include_context=False)
         ]
         raise PackError(list(dict.fromkeys(problems))) from None
@@ -223,7 +243,17 @@ def _path_in(document: Document, location: tuple[str | int, ...]) -> tuple[str |
     return path
 
 
+#: Predicates that somebody may try to write and that there will never be (L7).
+_ORIGIN = frozenset({"author_region", "nationality", "religion", "ethnicity", "disguised"})
+
+
+def _breach(each: Any) -> str:
+    return "L7" if each["type"] == "extra_forbidden" and each["loc"][-1] in _ORIGIN else ""
+
+
 def _message(each: Any) -> str:
+    if _breach(each):
+        return "no rule may look at origin, nationality, religion or disguise; remove it"
     kind, text = each["type"], str(each["msg"]).removeprefix("Value error, ")
     if kind == "extra_forbidden":
         return "unknown field; check its spelling against policies/policy-pack.schema.json"

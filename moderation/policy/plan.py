@@ -103,6 +103,8 @@ class Plan:
         )
         for (own, _), group in members.items():
             self.members[group, list(own)] = True
+        #: The same as lists, for one row.
+        self.member_lists: list[list[bool]] = self.members.tolist()
 
     def layout(self, groups: tuple[int, ...]) -> tuple[list[bool], list[list[int]]]:
         """For each entry, whether it holds in all of these groups, and in which of them (by

@@ -120,14 +120,19 @@ class Verdicts:
         exempted = self._entries_of(row, self._exempted_index)
         hits = {entry: self._hit(entry, row, None) for entry, _ in applied}
         skipped = [(entry, self._hit(entry, row, tag)) for entry, tag in exempted]
-        by_group: dict[int, Verdict] = {}
+        # Few rules are met by one item, so most regions come to the same verdict: made once.
+        made: dict[tuple[tuple[int, ...], tuple[str, ...]], Verdict] = {}
         found: dict[str, Verdict] = {}
-        for region in self.regions:
-            group = self.group_of[region]
-            verdict = by_group.get(group)
+        for region, plan_group in zip(self.regions, self.plan.groups_of(self.regions), strict=True):
+            members = self.plan.member_lists[plan_group]
+            own = tuple([entry for entry in hits if members[entry]])
+            own += tuple([entry for entry, _ in skipped if members[entry]])
+            duties = self._duties(region, row, self.codes[self.group_of[region], row], own)
+            verdict = made.get((own, duties))
             if verdict is None:
-                by_group[group] = verdict = self._verdict(row, region, hits, skipped)
-            if verdict.region != region:
+                verdict = self._verdict(row, region, members, hits, skipped, duties)
+                made[own, duties] = verdict
+            elif verdict.region != region:
                 verdict = verdict.model_copy(update={"region": region})
             found[region] = verdict
         return found
@@ -136,11 +141,12 @@ class Verdicts:
         self,
         row: int,
         region: str,
+        members: Sequence[bool],
         all_hits: Mapping[int, RuleHit],
         all_skipped: Sequence[tuple[int, RuleHit]],
+        duties: tuple[str, ...],
     ) -> Verdict:
         plan, group = self.plan, self.group_of[region]
-        members = plan.members[plan.groups_of([region])[0]]
         own = [entry for entry in all_hits if members[entry]]
         own.sort(key=plan.reason_rank.__getitem__)
         hits = [all_hits[entry] for entry in own]
@@ -166,7 +172,7 @@ class Verdicts:
             severity=_severity(hits, severity_shift(self.facts, row)),
             needs_review=bool(code >> REVIEW_SHIFT & 1),
             sampled=bool(code >> SAMPLE_SHIFT & 1),
-            duties=self._duties(region, row, effects, hits),
+            duties=duties,
             policy_hash=plan.packs.content_hash,
         )
 
@@ -196,27 +202,35 @@ class Verdicts:
         return template.model_copy(update=update) if update else template
 
     def _duties(
-        self, region: str, row: int, effects: Effects, hits: Sequence[RuleHit]
+        self, region: str, row: int, code: np.uint32, entries: Sequence[int]
     ) -> tuple[str, ...]:
         """What is owed: by the packs of the viewer's region, and those of the author's."""
         process = self.plan.process_of
         author = self.facts.author_region.name(row)
-        places = (region, author) if author else (region,)
-        due = [
-            duty
-            for place in dict.fromkeys(places)
-            for duty in process.get(place, process[ELSEWHERE])
-            if self._is_due(duty, row, effects, hits)
-        ]
-        return tuple(dict.fromkeys(name for duty in due for name in duty.require))
+        due = process.get(region, process[ELSEWHERE])
+        if author is not None and author != region:
+            due += process.get(author, process[ELSEWHERE])
+        if not due:
+            return ()
+        effects = decode(int(code))
+        return tuple(
+            dict.fromkeys(
+                name
+                for duty in due
+                if self._is_due(duty, row, effects, entries)
+                for name in duty.require
+            )
+        )
 
-    def _is_due(self, duty: Process, row: int, effects: Effects, hits: Sequence[RuleHit]) -> bool:
+    def _is_due(self, duty: Process, row: int, effects: Effects, entries: Sequence[int]) -> bool:
         facts, when = self.facts, duty.when
         if when.restriction is not None and not effects.restricts_on(when.restriction):
             return False
         if when.order is not None and facts.order_verified[row] < 0:
             return False
-        if when.category is not None and not any(h.category in when.category for h in hits):
+        if when.category is not None and not any(
+            self.plan.templates[entry].category in when.category for entry in entries
+        ):
             return False
         report = when.report
         if report is None:
