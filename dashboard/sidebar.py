@@ -1,0 +1,122 @@
+"""The side: who is signed in, the queues, and the lease of the job in hand."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import streamlit as st
+
+from dashboard import connection, templates, wording
+from dashboard import session as sessions
+from dashboard.session import Session
+from moderation.errors import ModerationError
+from moderation.queue import LeaseLost
+from moderation.queue.backlog import Backlog, backlog
+from moderation.records.people_tables import Reviewer
+
+#: How often a lease is renewed while the page is open, in seconds.
+HEARTBEAT_SECONDS = 45
+
+
+def show(person: Session, reviewer: Reviewer) -> None:
+    """The sidebar of every page."""
+    waiting = backlog(connection.database())
+    with st.sidebar:
+        templates.show(
+            "who",
+            name=reviewer.display_name or reviewer.id,
+            languages=[wording.language_title(tag) for tag in reviewer.languages],
+        )
+        _queues(person, reviewer, waiting)
+        _lease()
+        st.button(
+            "Sign out",
+            key="sign-out",
+            type="tertiary",
+            icon=":material/logout:",
+            on_click=leave,
+            args=(person,),
+        )
+
+
+def _queues(person: Session, reviewer: Reviewer, waiting: Backlog) -> None:
+    names = sorted({row.queue for row in waiting.rows})
+    if reviewer.queues:
+        names = [name for name in names if name in reviewer.queues]
+    st.html('<div class="side-title">Queues</div>')
+    with st.container(key="queues", gap="xxsmall"):
+        _queue_button(person, None, "All my queues", waiting)
+        for name in names:
+            _queue_button(person, name, wording.plain(name), waiting.of_queue(name))
+
+
+def _queue_button(person: Session, queue: str | None, title: str, waiting: Backlog) -> None:
+    chosen = person.working and person.queue == queue
+    st.button(
+        f"{title}\u2002{waiting.waiting}",
+        key=f"queue-{queue or 'all'}",
+        width="stretch",
+        type="primary" if chosen else "secondary",
+        on_click=choose,
+        args=(person, queue),
+    )
+    if waiting.rows:
+        templates.show("pile", **pile_words(waiting))
+
+
+def pile_words(waiting: Backlog) -> dict[str, object]:
+    """What is said below the name of a queue."""
+    rows = waiting.rows
+    return {
+        "oldest": max(0.0, waiting.at - min(row.oldest_opened_at for row in rows)),
+        "next_due": min(row.next_due_at for row in rows) - waiting.at,
+        "overdue": sum(row.overdue for row in rows),
+        "first": sum(row.open + row.claimed for row in rows if row.lane == 0),
+        "second": sum(row.open + row.claimed for row in rows if row.lane == 1),
+    }
+
+
+def choose(person: Session, queue: str | None) -> None:
+    """Work on that queue; a job of another one goes back."""
+    if person.claimed is not None and queue is not None and person.claimed.queue != queue:
+        give_back(person)
+    person.queue = queue
+    person.working = True
+
+
+def give_back(person: Session) -> None:
+    """Put the job in hand back into its queue."""
+    if person.claimed is not None:
+        # A lease that is lost already needs no giving back.
+        with suppress(ModerationError):
+            connection.queue().release(person.claimed)
+    person.hold(None)
+
+
+def leave(person: Session) -> None:
+    """Sign out; nobody waits for a job that nobody looks at."""
+    give_back(person)
+    sessions.end()
+
+
+@st.fragment(run_every=HEARTBEAT_SECONDS)
+def _lease() -> None:
+    person = sessions.current()
+    if person is None or person.claimed is None:
+        return
+    if person.idle_seconds() > sessions.IDLE_RELEASE_SECONDS:
+        give_back(person)
+        person.working = False
+        person.tell("info", "You were away for a while, so the item went back into its queue.")
+        st.rerun()
+    try:
+        person.claimed = connection.queue().heartbeat(person.claimed)
+    except LeaseLost as lost:
+        person.hold(None)
+        person.working = False
+        person.tell("warning", f"This item is not yours any more: {lost}")
+        st.rerun()
+    except ModerationError as error:
+        st.html(str(templates.render("lease_trouble", message=str(error))))
+        return
+    templates.show("lease", until=wording.time_of_day(person.claimed.lease_until))
