@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from moderation.classifiers.base import DecodedImage
+from moderation.classifiers.image import decoding_worker
 from moderation.classifiers.image.content_type import pillow_format
 from moderation.classifiers.image.decoding_pool import WorkerPool
 from moderation.classifiers.image.refusals import ImageRefused
@@ -64,9 +65,9 @@ class SafeDecoder:
         self.limits = limits or DecodingLimits()
         self._fetch = fetch
         self.pool = WorkerPool(
-            self.limits.workers or min(4, len(os.sched_getaffinity(0))),
-            max_pixels=self.limits.max_pixels,
-            memory_megabytes=self.limits.memory_megabytes,
+            Path(decoding_worker.__file__),
+            [self.limits.max_pixels, self.limits.memory_megabytes],
+            size=self.limits.workers or min(4, len(os.sched_getaffinity(0))),
             seconds=self.limits.seconds,
         )
 
@@ -148,7 +149,7 @@ class SafeDecoder:
                     "path_not_allowed",
                     "the image is given as a local path, which is not accepted here; send its data",
                 )
-            return _read_file(part.path, self.limits.max_bytes)
+            return read_file(part.path, self.limits.max_bytes)
         if self._fetch is None:
             raise ImageRefused(
                 "url_not_fetched",
@@ -166,7 +167,12 @@ def _too_large(size: int, limit: int) -> ImageRefused:
     return ImageRefused("too_large", f"the image file has {size} bytes; at most {limit} are taken")
 
 
-def _read_file(path: Path, limit: int) -> bytes:
+def read_file(path: Path, limit: int) -> bytes:
+    """The bytes of a regular file.
+
+    Raises:
+        ImageRefused: it is none, cannot be read, or has more bytes than the limit.
+    """
     try:
         # Non-blocking: opening a named pipe would otherwise wait for ever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
@@ -207,5 +213,6 @@ __all__ = [
     "SafeDecoder",
     "decode",
     "decode_all",
+    "read_file",
     "shared_decoder",
 ]

@@ -10,13 +10,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from moderation.classifiers.image import decoding_worker
 from moderation.classifiers.image.refusals import ImageRefused
-
-_SCRIPT = Path(decoding_worker.__file__)
 
 #: A worker is replaced after so many files, so that a leak in a codec cannot grow for ever.
 FILES_PER_WORKER = 2000
@@ -52,13 +51,12 @@ class _Deadline:
 class _Worker:
     """One process and the socket to it, used by one thread at a time."""
 
-    def __init__(self, max_pixels: int, memory_megabytes: int) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
         self._socket, theirs = socket.socketpair()
         self.files = 0
         with theirs:
             self.process = subprocess.Popen(  # noqa: S603 - our own script, no shell
-                # -P: the script's own folder must not shadow the modules that it imports.
-                [sys.executable, "-P", str(_SCRIPT), str(max_pixels), str(memory_megabytes)],
+                command,
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -103,21 +101,21 @@ class _Worker:
 
 
 class WorkerPool:
-    """So many reusable decoding processes, started when first needed. Safe to use from threads.
+    """So many reusable processes of one script, started when needed. Safe to use from threads.
 
     Args:
+        script: talks on its standard input as `decoding_worker` does.
+        arguments: of the script.
         size: most processes at a time.
-        max_pixels: Pillow's own guard against decompression bombs.
-        memory_megabytes: address space of one process.
         seconds: longest time for one file.
     """
 
     def __init__(
-        self, size: int, *, max_pixels: int, memory_megabytes: int, seconds: float
+        self, script: Path, arguments: Sequence[object], *, size: int, seconds: float
     ) -> None:
         self.size = size
-        self._max_pixels = max_pixels
-        self._memory_megabytes = memory_megabytes
+        # -P: the script's own folder must not shadow the modules that it imports.
+        self._command = [sys.executable, "-P", str(script), *map(str, arguments)]
         self._seconds = seconds
         self._lock = threading.Lock()
         self._fill()
@@ -137,7 +135,7 @@ class WorkerPool:
             return [worker.process.pid for worker in self._running]
 
     def run(self, request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-        """Send one file to a worker; its answer as `decoding_worker.decode` describes it.
+        """Send one file to a worker; its answer as the script describes it.
 
         Raises:
             ImageRefused: refused by the worker, took too long, or killed the worker.
@@ -176,7 +174,7 @@ class WorkerPool:
         if worker is not None and worker.process.poll() is None and worker.files < FILES_PER_WORKER:
             return worker
         self._discard(worker)
-        fresh = _Worker(self._max_pixels, self._memory_megabytes)
+        fresh = _Worker(self._command)
         with self._lock:
             self._running.add(fresh)
         return fresh

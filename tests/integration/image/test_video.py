@@ -1,0 +1,166 @@
+"""Short videos made by the tests, watched by the real models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from moderation.classifiers.image.key_frames import KeyFrameReader, VideoLimits
+from moderation.classifiers.image.refusals import ImageRefused
+from moderation.classifiers.image.subtitles import cues, spoken_text
+from moderation.classifiers.image.video import VideoWatcher
+from moderation.items import VideoPart
+
+SUBRIP = """1
+00:00:01,000 --> 00:00:02,500
+<i>Add me</i> on the
+other app
+
+2
+00:00:02,500 --> 00:00:04,000
+Add me on the other app
+
+3
+01:00:05,250 --> 01:00:06,000
+{\\an8}it&#39;s cheap
+"""
+
+WEBVTT = """WEBVTT
+
+NOTE nothing
+
+intro
+00:01.000 --> 00:02.000 align:start
+<v Host>Good evening</v>
+"""
+
+
+def film(path: Path, pictures: Sequence[Image.Image], codec: str = "mp4v") -> Path:
+    """A video that shows each picture for two seconds, at ten frames a second."""
+    size = pictures[0].size
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), 10, size)
+    assert writer.isOpened()
+    for picture in pictures:
+        for _ in range(20):
+            writer.write(np.asarray(picture.convert("RGB"))[:, :, ::-1])
+    writer.release()
+    return path
+
+
+@pytest.fixture(scope="module")
+def frames():
+    reader = KeyFrameReader()
+    yield reader
+    reader.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mp4", "mp4v"), ("a.avi", "MJPG"), ("a.webm", "VP80")]
+)
+def test_every_scene_of_a_film_is_among_the_key_frames(name, codec, frames, tmp_path):
+    colours = [(200, 30, 30), (30, 200, 30), (30, 30, 200)]
+    path = film(tmp_path / name, [Image.new("RGB", (320, 240), c) for c in colours], codec)
+    found = frames.read(VideoPart(path=path), allow_paths=True)
+    assert found.complete
+    assert found.seconds == pytest.approx(6, abs=0.2)
+    seen = {int(frame.pixels.mean(axis=(0, 1)).argmax()) for frame in found.frames}
+    assert seen == {0, 1, 2}
+    times = [frame.seconds for frame in found.frames]
+    assert times == sorted(times)
+    assert times[0] == 0
+
+
+def test_the_frames_that_change_most_are_kept(tmp_path):
+    colours = [(0, 0, 0), (250, 0, 0), (0, 250, 0), (0, 0, 250)]
+    path = film(tmp_path / "a.mp4", [Image.new("RGB", (320, 240), c) for c in colours])
+    reader = KeyFrameReader(VideoLimits(max_frames=4))
+    found = reader.read(VideoPart(path=path), allow_paths=True)
+    reader.close()
+    assert [round(frame.seconds) for frame in found.frames] == [0, 2, 4, 6]
+    assert found.frames[1].time_code == "0:02.0"
+
+
+def test_a_longer_video_is_looked_at_in_part_and_says_so(tmp_path):
+    path = film(tmp_path / "a.mp4", [Image.new("RGB", (320, 240), "teal")] * 3)
+    reader = KeyFrameReader(VideoLimits(max_seconds=2))
+    [seen] = VideoWatcher(reader, None, None).watch([(1, VideoPart(path=path))], allow_paths=True)
+    reader.close()
+    assert [(p.part, p.code) for p in seen.problems] == [("video:1", "video_too_long")]
+    assert "first 2 seconds" in seen.problems[0].message
+
+
+HOSTILE = {
+    "empty": (b"", "empty"),
+    "text": (b"hello", "unsupported_format"),
+    "a play list that names another file": (
+        b"#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n",
+        "unsupported_format",
+    ),
+    "an image": (b"\0\0\0\x1cftypavif" + bytes(40), "unsupported_format"),
+    "an MP4 header and noise": (b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 50, "undecodable"),
+    "a Matroska header and noise": (b"\x1aE\xdf\xa3" + bytes(range(256)) * 50, "undecodable"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_video_is_refused_with_its_reason(name, frames, tmp_path):
+    data, code = HOSTILE[name]
+    path = tmp_path / "a.mp4"
+    path.write_bytes(data)
+    with pytest.raises(ImageRefused) as refusal:
+        frames.read(VideoPart(path=path), allow_paths=True)
+    assert refusal.value.code == code
+
+
+def test_a_truncated_video_gives_frames_or_a_refusal(frames, tmp_path):
+    path = film(tmp_path / "a.avi", [Image.new("RGB", (320, 240), "teal")], "MJPG")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert frames.read(VideoPart(path=path), allow_paths=True).frames
+
+
+def test_paths_and_urls_are_not_followed_for_strangers(frames, tmp_path):
+    for part, code in (
+        (VideoPart(path=tmp_path / "a.mp4"), "path_not_allowed"),
+        (VideoPart(url="https://example.org/a.mp4"), "url_not_fetched"),
+    ):
+        with pytest.raises(ImageRefused) as refusal:
+            frames.read(part)
+        assert refusal.value.code == code
+
+
+def test_a_video_is_watched_read_and_listened_to(frames, nudity, reader, drawn_page, tmp_path):
+    blank, shown = Image.new("RGB", (640, 400), "teal"), drawn_page("write me on the other app")
+    path = film(tmp_path / "a.mp4", [blank, shown])
+    watcher = VideoWatcher(frames, nudity, reader)
+    [seen] = watcher.watch([(0, VideoPart(path=path, subtitles=SUBRIP))], allow_paths=True)
+    assert seen.problems == ()
+    assert [text.text for text in seen.texts] == [
+        "write me on the other app",
+        "Add me on the other app\nit's cheap",
+    ]
+    assert {text.part for text in seen.texts} == {"video:0"}
+    [signal] = seen.signals
+    assert (signal.name, signal.part) == ("nsfw", "video:0")
+    assert signal.note.startswith("worst key frame at 0:0")
+
+
+def test_the_subtitles_of_a_broken_video_are_read_all_the_same(frames):
+    [seen] = VideoWatcher(frames, None, None).watch([(0, VideoPart(url="x", subtitles=WEBVTT))])
+    assert [text.text for text in seen.texts] == ["Good evening"]
+    assert [problem.code for problem in seen.problems] == ["url_not_fetched"]
+
+
+def test_subtitles_become_sentences_with_times():
+    assert [(cue.start, cue.end) for cue in cues(SUBRIP)] == [
+        (1, 2.5),
+        (2.5, 4),
+        (3605.25, 3606),
+    ]
+    assert cues(SUBRIP)[2].text == "it's cheap"
+    assert spoken_text("a plain transcript\n") == "a plain transcript"
+    assert spoken_text("WEBVTT\n\n00:00.000 --> 00:01.000\n1 < 2 and 3 > 2\n") == "1 < 2 and 3 > 2"
