@@ -50,6 +50,4 @@ def spoken_text(subtitles: str) -> str:
 
 def _seconds(parts: tuple[str | None, ...]) -> float:
     hours, minutes, seconds, fraction = (part or "0" for part in parts)
-    return (
-        int(hours) * 3600 + int(minutes) * 60 + int(seconds) + int(fraction) / 10 ** len(fraction)
-    )
+    return int(hours) * 3600 + int(minutes) * 60 + float(f"{seconds}.{fraction}")

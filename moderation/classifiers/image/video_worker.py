@@ -22,12 +22,17 @@ os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"
 # The script's folder is not on the path (-P), so that nothing there can shadow a library.
 sys.path.append(str(Path(__file__).parent))
 
-import cv2  # noqa: E402
-import numpy as np  # noqa: E402
-import numpy.typing as npt  # noqa: E402
+import cv2
+import numpy as np
+import numpy.typing as npt
 
 if __name__ == "__main__":
-    from decoding_worker import Refused, limit_memory, receive, send
+    from decoding_worker import (  # type: ignore[import-not-found]
+        Refused,
+        limit_memory,
+        receive,
+        send,
+    )
 else:
     from moderation.classifiers.image.decoding_worker import Refused, limit_memory, receive, send
 
@@ -82,7 +87,7 @@ def _collect(capture: cv2.VideoCapture, request: dict[str, Any]) -> tuple[dict[s
             glance = cv2.resize(frame, (32, 32), interpolation=cv2.INTER_AREA).astype(np.int16)
             change = 999.0 if before is None else float(np.abs(glance - before).mean())
             before = glance
-            entry = (change, -number / rate, _scaled(frame, request["side"]))
+            entry = (change, -number / rate, _scaled(np.asarray(frame, np.uint8), request["side"]))
             # The least change goes when there are too many; times break ties.
             if len(chosen) < request["max_frames"]:
                 heapq.heappush(chosen, entry)
