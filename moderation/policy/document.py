@@ -27,7 +27,7 @@ Path = tuple[str | int, ...]
 
 _PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is 25 times faster
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
-_FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?\Z")
+_FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?\Z")
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}\Z")
 # YAML 1.2 core: only these words are special, so that `NO` stays Norway and `off` stays a word.
 _WORDS: Mapping[str, Any] = {

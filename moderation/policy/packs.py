@@ -226,6 +226,8 @@ def parse_pack(document: Document) -> Pack:
         problems = [
             document.problem(_path_in(document, each["loc"]), _message(each), code=_breach(each))
             for each in error.errors(include_url=False, include_context=False)
+            # A list whose entries are all wrong is not empty as well.
+            if not (each["type"] == "too_short" and each["input"])
         ]
         raise PackError(list(dict.fromkeys(problems))) from None
 
