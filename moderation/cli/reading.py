@@ -180,7 +180,7 @@ class ItemFile:
         with self._stream() as stream:
             try:
                 text = stream.read(MAX_LINE_BYTES).decode(self.encoding)
-                captions = list(webvtt.from_buffer(io.StringIO(text)))
+                captions = webvtt.from_buffer(io.StringIO(text)).captions
             except UnicodeDecodeError as error:
                 yield BadRow(1, "", self._wrong_encoding(error))
                 return

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Self
 
 from moderation.queue import record_screenings
 from moderation.records import open_database
-from moderation.records.people import Role, create_reviewer
+from moderation.records.people import create_reviewer
+from moderation.records.people_tables import Role
 from moderation.settings import Settings
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from moderation.errors import InvalidItem
 from moderation.items import Item, check_regions
@@ -15,7 +16,7 @@ from moderation.service.recording import Recording
 
 router = APIRouter(tags=["Screening"])
 
-_EXAMPLE = {
+_EXAMPLE: JsonDict = {
     "item": {
         "id": "post-1",
         "surface": "post",
@@ -83,13 +84,12 @@ def refuse_server_files(item: Item) -> None:
     Raises:
         InvalidItem: with the field that names one.
     """
-    for name, parts in (("images", item.images), ("videos", item.videos)):
-        for number, part in enumerate(parts):
-            if part.path is not None:
-                field = f"{name}[{number}].path"
-                raise InvalidItem(
-                    f"{field}: files of the server cannot be named over HTTP; send the bytes in "
-                    "'data'",
-                    field=field,
-                    item_id=item.id,
-                )
+    paths = {f"images[{n}].path": image.path for n, image in enumerate(item.images)}
+    paths |= {f"videos[{n}].path": video.path for n, video in enumerate(item.videos)}
+    for field, path in paths.items():
+        if path is not None:
+            raise InvalidItem(
+                f"{field}: files of the server cannot be named over HTTP; send the bytes in 'data'",
+                field=field,
+                item_id=item.id,
+            )
