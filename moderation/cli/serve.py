@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
 import os
 import sys
@@ -64,9 +65,13 @@ def check_binding(host: str, settings: Settings) -> None:
 
 def dashboard_command(host: str, port: int) -> list[str]:
     """The command line that runs the dashboard."""
-    import dashboard
-
-    page = Path(dashboard.__file__).with_name("app.py")
+    # Found, not imported: the faces are strangers to each other.
+    spec = importlib.util.find_spec("dashboard")
+    if spec is None or spec.origin is None:
+        raise ModerationError(
+            "the dashboard is not installed; run: pip install moderation-workbench"
+        )
+    page = Path(spec.origin).with_name("app.py")
     return [
         sys.executable, "-m", "streamlit", "run", str(page),
         "--server.address", host, "--server.port", str(port),

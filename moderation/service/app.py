@@ -39,9 +39,10 @@ def create_app(settings: Settings | None = None, screener: Screener | None = Non
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.started = time.monotonic()
         app.state.recording = await asyncio.to_thread(Recording.open, settings)
-        app.state.batcher = ScreeningBatcher(
-            screener or await asyncio.to_thread(Screener.from_settings, settings, allow_paths=False)
-        )
+        models = screener
+        if models is None:
+            models = await asyncio.to_thread(Screener.from_settings, settings, allow_paths=False)
+        app.state.batcher = ScreeningBatcher(models)
         app.state.batcher.start()
         try:
             yield
