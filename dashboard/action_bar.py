@@ -72,7 +72,7 @@ def _inputs(case: CaseFile, number: int) -> None:
     st.selectbox(
         "Category",
         names,
-        index=names.index(likely) if likely in CATEGORIES else None,
+        index=names.index(likely) if likely is not None and likely in CATEGORIES else None,
         format_func=wording.category_title,
         placeholder="Category",
         key=f"category-{number}",

@@ -43,7 +43,7 @@ def main() -> None:
         page.run()
 
 
-def _pages(reviewer: Reviewer) -> list[st.Page]:  # type: ignore[valid-type]
+def _pages(reviewer: Reviewer) -> list[st.Page]:
     pages = [
         st.Page(review.page, title="Review", icon=":material/fact_check:", default=True),
         st.Page(overview.page, title="Queues", icon=":material/stacks:", url_path="queues"),

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup, escape
 
@@ -134,7 +135,7 @@ def _marked(text: str, start: int, end: int, highlights: Sequence[Highlight]) ->
         edges.update(edge for edge in (highlight.start, highlight.end) if start < edge < end)
     ordered = sorted(edges)
     pieces = []
-    for left, right in zip(ordered, ordered[1:], strict=False):
+    for left, right in pairwise(ordered):
         covering = [h for h in inside if h.start <= left and h.end >= right]
         visible = _visible(text[left:right])
         if covering:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
@@ -14,6 +15,14 @@ from dashboard.session import Session
 from dashboard.view_settings import ViewSettings
 from moderation.items import Item, Turn
 
+#: Why a rule wants no picture of the item to be shown.
+NOT_SHOWN: Mapping[str, str] = MappingProxyType(
+    {
+        "never_render_known_hash": "a rule says that such pictures are never shown to anybody",
+        "transcript_only": "a rule says that words are enough to decide this",
+    }
+)
+
 #: Turns shown before and after a flagged one, and of a conversation without any flag.
 TURNS_AROUND = 6
 TURNS_UNFLAGGED = 60
@@ -22,8 +31,18 @@ TURNS_UNFLAGGED = 60
 PICTURE_WIDTH = 460
 
 
-def show_item(item: Item, evidence: ItemEvidence, language: str, person: Session) -> None:
-    """All parts of an item, words first: reading comes before looking."""
+def show_item(
+    item: Item, evidence: ItemEvidence, language: str, display: str, person: Session
+) -> None:
+    """All parts of an item, words first: reading comes before looking.
+
+    Args:
+        item: what was submitted.
+        evidence: what the classifiers pointed at.
+        language: BCP 47 of most of its text.
+        display: how the rules want it to be shown, a `RuleHit.display`.
+        person: who looks.
+    """
     view = person.view
     for index, segment in enumerate(item.texts):
         _written(
@@ -41,7 +60,9 @@ def show_item(item: Item, evidence: ItemEvidence, language: str, person: Session
         _written(
             f"video:{index}", name, video.subtitles or "(no subtitles)", language, evidence, view
         )
-    if item.images:
+    if item.images and display in NOT_SHOWN:
+        templates.show("not_shown", total=len(item.images), why=NOT_SHOWN[display])
+    elif item.images:
         _pictures(item, evidence, person)
     if item.thread:
         templates.show("thread", segments=item.thread, language=language)

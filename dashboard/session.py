@@ -81,6 +81,11 @@ class Session:
         """Say something at the top of the page with the next run."""
         self.messages.append(Message(kind, text))
 
+    def take_messages(self) -> list[Message]:
+        """What is to be said now; it is said once."""
+        messages, self.messages = self.messages, []
+        return messages
+
     def idle_seconds(self) -> float:
         """Since the last click or key."""
         return time.monotonic() - self.active_at

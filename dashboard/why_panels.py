@@ -14,6 +14,9 @@ from moderation.queue import CaseFile
 from moderation.queue.drafts import views_per_minute
 from moderation.taxonomy import CATEGORIES, Severity
 
+#: How a rule can want an item to be shown, strictest first.
+DISPLAYS = ("never_render_known_hash", "transcript_only", "blurred", "normal")
+
 #: Scores below this are counted, not listed.
 SCORES_FROM = 0.05
 
@@ -28,6 +31,18 @@ def used_categories(case: CaseFile) -> set[str]:
         for hit in verdict.verdict.get("rules", ()):
             used.add(hit.get("score_category") or hit.get("category"))
     return {name for name in used if name in CATEGORIES}
+
+
+def strictest_display(case: CaseFile) -> str:
+    """How the rules want the item to be shown: normal, blurred, transcript_only or
+    never_render_known_hash."""
+    wanted = {
+        hit.get("display", "normal")
+        for verdict in case.verdicts.values()
+        for hit in verdict.verdict.get("rules", ())
+        if not hit.get("exempted_by")
+    }
+    return next((name for name in DISPLAYS if name in wanted), "normal")
 
 
 def show_why(case: CaseFile) -> None:

@@ -130,6 +130,11 @@ def due(seconds_left: float) -> str:
     return f"due in {duration(seconds_left)}"
 
 
+def short_due(seconds_left: float) -> str:
+    """`12 min`, or `overdue`."""
+    return "overdue" if seconds_left < 0 else duration(seconds_left)
+
+
 def moment(seconds: float) -> str:
     """Seconds since 1970 as `22 Nov 2026, 11:42 UTC`."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%-d %b %Y, %H:%M UTC")

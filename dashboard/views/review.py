@@ -9,7 +9,7 @@ from dashboard import session as sessions
 from dashboard.evidence import gather
 from dashboard.item_panels import show_item
 from dashboard.session import Session
-from dashboard.why_panels import show_all, used_categories
+from dashboard.why_panels import show_all, strictest_display, used_categories
 from moderation.errors import ModerationError
 from moderation.queue import CaseFile, ExposureReached, LeaseLost
 from moderation.queue.backlog import backlog
@@ -34,8 +34,7 @@ def page() -> None:
 
 
 def _say(person: Session) -> None:
-    messages, person.messages = person.messages, []
-    for message in messages:
+    for message in person.take_messages():
         if message.kind == "success":
             st.toast(message.text, icon=":material/check:", duration="long")
         elif message.kind == "error":
@@ -129,7 +128,7 @@ def _show(case: CaseFile, person: Session) -> None:
     evidence = gather(assessment, used_categories(case))
     with left, st.container(gap="small"):
         try:
-            show_item(case.item, evidence, assessment.language, person)
+            show_item(case.item, evidence, assessment.language, strictest_display(case), person)
         except ModerationError as error:
             # One part that cannot be shown must not hide the rest of the page.
             st.warning(f"A part of this item cannot be shown: {error}", icon=":material/warning:")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import case, func, select
 from sqlmodel import col
@@ -24,6 +25,8 @@ class BacklogRow:
     claimed: int  #: in somebody's hands
     copies: int  #: near-copies that are decided together with one of them
     overdue: int
+    due_within_hour: int  #: and not overdue
+    due_within_day: int  #: and not within the hour
     oldest_opened_at: float  #: seconds since 1970
     next_due_at: float
 
@@ -53,6 +56,11 @@ def backlog(database: Database) -> Backlog:
     """
     state = col(Job.state)
     is_grouped = state == JobState.GROUPED
+
+    def due(start: float, end: float) -> Any:
+        wanted = (col(Job.due_at) >= start) & (col(Job.due_at) < end)
+        return func.sum(case((~is_grouped & wanted, 1), else_=0))
+
     with database.read() as session:
         now = database.now(session)
         query = (
@@ -66,6 +74,8 @@ def backlog(database: Database) -> Backlog:
                 func.sum(case((state == JobState.CLAIMED, 1), else_=0)),
                 func.sum(case((is_grouped, 1), else_=0)),
                 func.sum(case((~is_grouped & (col(Job.due_at) < now), 1), else_=0)),
+                due(now, now + 3600),
+                due(now + 3600, now + 86_400),
                 func.min(col(Job.opened_at)),
                 func.min(col(Job.due_at)),
             )
