@@ -42,6 +42,7 @@ Work it off::
     queue.stop(claimed, "lin", "notes")           # "I need to stop"
 
     queue.waiting_counts()                        # per queue, language, lane
+    queue.breaches()                              # what waits although its clock ran out
     queue.decisions_of("lin")                     # lin's own history, newest first
     queue.history(job_id)                         # what happened to a job
 

@@ -23,6 +23,7 @@ from moderation.records.queue_tables import (
     DecisionKind,
     GoldenItem,
     Job,
+    JobEvent,
     JobKind,
     JobState,
     Route,
@@ -143,6 +144,13 @@ def _unseen(
     seen = set(
         session.execute(
             select(col(Decision.item_key)).where(col(Decision.reviewer_id) == reviewer.id)
+        ).scalars()
+    )
+    seen |= set(
+        session.execute(
+            select(col(Job.item_key))
+            .join(JobEvent, col(JobEvent.job_id) == col(Job.id))
+            .where(col(Job.kind) == JobKind.GOLDEN, col(JobEvent.actor) == reviewer.id)
         ).scalars()
     )
     reads = {primary_language(tag) for tag in reviewer.languages} | {"und"}

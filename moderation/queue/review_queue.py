@@ -70,8 +70,9 @@ class Queue:
             ExposureReached: they have seen enough for this shift.
         """
         name = reviewer if isinstance(reviewer, str) else reviewer.id
-        # A lease that a power cut loses is a job that is open again: no need to wait for the disk.
-        with self.database.write(durable=False) as session:
+        # Durable: a claim that a power cut forgets would be given to a second person while the
+        # first still looks at it.
+        with self.database.write() as session:
             now = self.database.now(session)
             self._tend(session, now)
             person = load_reviewer(session, name)
@@ -446,6 +447,34 @@ class Queue:
             )
             names = ("queue", "language", "lane", "jobs", "overdue", "oldest_due", "claimed")
             return [dict(zip(names, row, strict=True)) for row in session.execute(query)]
+
+    def breaches(self, *, limit: int = 200) -> list[dict[str, Any]]:
+        """Jobs that wait although their clock ran out, the most severe first: for a lead, who can
+        bring people in. `job_id`, `item_id`, `queue`, `language`, `severity`, `minutes_over`."""
+        with self.database.read() as session:
+            now = self.database.now(session)
+            query = (
+                select(Job, col(StoredItem.id), col(Route.queue), col(Route.language))
+                .join(StoredItem, col(StoredItem.key) == col(Job.item_key))
+                .join(Route, col(Route.id) == col(Job.route_id))
+                .where(
+                    col(Job.state).in_([JobState.OPEN.value, JobState.CLAIMED.value]),
+                    col(Job.due_at) < now,
+                )
+                .order_by(col(Job.severity), col(Job.due_at))
+                .limit(limit)
+            )
+            return [
+                {
+                    "job_id": job.id,
+                    "item_id": item_id,
+                    "queue": queue,
+                    "language": language,
+                    "severity": job.severity,
+                    "minutes_over": (now - job.due_at) / 60,
+                }
+                for job, item_id, queue, language in session.execute(query)
+            ]
 
     def history(self, job_id: int) -> list[JobEvent]:
         """What happened to a job, oldest first."""

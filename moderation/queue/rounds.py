@@ -85,7 +85,11 @@ def is_excluded(session: Session, job_id: int, reviewer_id: str) -> bool:
 
 
 def note_breaches(session: Session, now: float) -> int:
-    """Note jobs whose clock ran out, once each; how many."""
+    """Note jobs whose clock ran out, once each; how many.
+
+    Their lane stays: in a backlog everything is overdue, and moving it all ahead would turn the
+    order of harm into oldest first. Ageing raises them, `Queue.breaches` shows them to a lead.
+    """
     query = (
         select(col(Job.id))
         .where(

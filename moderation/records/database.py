@@ -85,8 +85,8 @@ class Database:
         """One transaction: committed at the end of the block, rolled back if it raises.
 
         Args:
-            durable: wait until the disk has it. A lease may be lost when the plug is pulled (the
-                job is simply open again); a decision may not.
+            durable: wait until the disk has it. False only for what may be lost when the plug is
+                pulled, such as the renewal of a lease.
 
         Raises:
             DatabaseUnavailable: the database cannot be reached or written, or its disk is full.

@@ -1,0 +1,113 @@
+"""Near-copies are decided once."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image
+from review_work import House
+
+from moderation.queue import DecisionRefused
+
+COPIES = (
+    "Easy money from home, write to agent 77 now!",
+    "easy money from home - write to agent 78 now",
+    "EASY MONEY FROM HOME 🎉 write to agent 102 now",
+)
+
+
+def _picture(colour: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_near_same_texts_wait_as_one_job(house: House) -> None:
+    house.reviewer("lin")
+    for text in COPIES:
+        house.post(text, category="fraud_phishing")
+    house.post("something else entirely, about the weather", category="fraud_phishing")
+    claimed = house.claim("lin")
+    assert len(claimed.members) == 2
+    assert any("2 near-copies" in line for line in claimed.why)
+    house.queue.decide(claimed, "unavailable", category="fraud_phishing")
+    other = house.claim("lin")
+    assert other.members == ()
+    house.queue.decide(other, "allow")
+    assert house.queue.claim("lin") is None
+    decisions = house.queue.decisions_of("lin")
+    assert [d.action for d in decisions].count("unavailable") == 3
+
+
+def test_a_cluster_is_undone_as_a_whole(house: House) -> None:
+    house.reviewer("lin")
+    for text in COPIES:
+        house.post(text)
+    decision = house.queue.decide(house.claim("lin"), "unavailable")
+    follower = next(d for d in house.queue.decisions_of("lin") if d.group_id == decision.id)
+    with pytest.raises(DecisionRefused, match="undo that one"):
+        house.queue.undo(follower, "lin")
+    again = house.queue.undo(decision, "lin")
+    assert len(again.members) == 2
+    house.queue.decide(again, "allow")
+    assert [d.action for d in house.queue.decisions_of("lin")[:3]] == ["allow"] * 3
+
+
+def test_a_member_that_stands_out_is_shown_first_and_can_be_set_apart(house: House) -> None:
+    house.reviewer("lin")
+    for text in COPIES[:2]:
+        house.post(text, probability=0.9)
+    house.post(COPIES[2], probability=0.4)
+    claimed = house.claim("lin")
+    odd = claimed.members[0]
+    assert odd.outlier == "the models judge it differently"
+    assert claimed.members[1].outlier is None
+    house.queue.decide(claimed, "unavailable", apart=[odd.job_id])
+    alone = house.claim("lin")
+    assert alone.job_id == odd.job_id
+    assert house.queue.decide(alone, "allow").group_id is None
+
+
+def test_a_copy_that_arrives_while_the_job_is_in_hand_is_not_decided_unseen(house: House) -> None:
+    house.reviewer("lin")
+    for text in COPIES[:2]:
+        house.post(text)
+    claimed = house.claim("lin")
+    late = house.post(COPIES[2])
+    house.queue.decide(claimed, "unavailable")
+    remaining = house.claim("lin")
+    assert remaining.job_id == late.job_id
+
+
+def test_the_same_picture_with_the_same_words_is_one_cluster_and_with_others_is_not(
+    small_house: House,
+) -> None:
+    house = small_house
+    house.reviewer("lin")
+    red, blue = ({"data": _picture(colour)} for colour in ("red", "blue"))
+    house.post("", images=[red])
+    house.post("", images=[red])
+    house.post("", images=[blue])
+    house.post("a kind word about this picture", images=[red])
+    sizes = []
+    while (claimed := house.queue.claim("lin")) is not None:
+        sizes.append(1 + len(claimed.members))
+        house.queue.decide(claimed, "allow", seconds=0)
+    assert sorted(sizes) == [1, 1, 2]
+
+
+def test_many_copies_weigh_more_than_one(house: House) -> None:
+    house.reviewer("lin")
+    house.post("a single post with some reach of its own", views=1500)
+    for text in COPIES:
+        house.post(text, views=1000)
+    assert len(house.claim("lin").members) == 2
+
+
+def test_short_texts_are_no_copies_of_each_other(small_house: House) -> None:
+    house = small_house
+    house.reviewer("lin")
+    house.post("ok")
+    house.post("ok")
+    assert house.claim("lin").members == ()
