@@ -1,0 +1,104 @@
+"""Content goes; decisions, hashes and counts stay."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image
+from review_work import House
+from sqlalchemy import text
+
+from moderation.records import (
+    ContentHeld,
+    NotFound,
+    audit,
+    delete_expired_content,
+    erase_author,
+    lift_hold,
+    load_assessment,
+    load_item,
+    place_hold,
+)
+
+WORDS = "unmistakable words of an invented author"
+
+
+def _picture(colour: str) -> dict[str, bytes]:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), colour).save(buffer, "PNG")
+    return {"data": buffer.getvalue()}
+
+
+def _everything(house: House) -> str:
+    """All text that is anywhere in the database."""
+    with house.database.read() as session:
+        names = [
+            name
+            for name in session.get_bind().dialect.get_table_names(session.connection())  # type: ignore[union-attr]
+            if name not in {"alembic_version"}
+        ]
+        return "\n".join(
+            repr(session.execute(text(f'SELECT * FROM "{name}"')).all()) for name in names
+        )
+
+
+def test_expired_content_is_gone_and_its_decision_stays(house: House) -> None:
+    house.reviewer("lin")
+    recorded = house.post(WORDS, images=[_picture("red")], report={"kind": "x", "note": WORDS})
+    claimed = house.claim("lin")
+    house.queue.comment(claimed.job_id, "lin", f"they say {WORDS}")
+    decision = house.queue.decide(claimed, "limit")
+    house.clock.forward(hours=24 * 90)
+    done = delete_expired_content(house.database, older_than=house.clock.now - 86_400 * 30)
+    assert (done.items, done.files) == (1, 1)
+    assert WORDS not in _everything(house)
+    with pytest.raises(NotFound, match="retention"):
+        load_item(house.database, recorded.item_key)
+    assert house.queue.decisions_of("lin")[0].id == decision.id
+    assert load_assessment(house.database, recorded.item_key).scores["harassment"] > 0.7
+    assert list(house.database.media.folder.glob("??/*")) == []
+    audit.verify(house.database)
+
+
+def test_what_still_waits_is_kept(small_house: House) -> None:
+    house = small_house
+    recorded = house.post(WORDS)
+    house.clock.forward(hours=24 * 90)
+    done = delete_expired_content(house.database, older_than=house.clock.now)
+    assert (done.items, done.waiting) == (0, 1)
+    assert load_item(house.database, recorded.item_key).texts[0].text == WORDS
+
+
+def test_a_legal_hold_stops_deletion_until_it_is_lifted(house: House) -> None:
+    recorded = house.post(WORDS, review=False, author={"id": "writer"})
+    hold = place_hold(house.database, author_id="writer", reason="case 12", by="legal")
+    house.clock.forward(hours=24)
+    assert delete_expired_content(house.database, older_than=house.clock.now).held == 1
+    with pytest.raises(ContentHeld, match="legal hold"):
+        erase_author(house.database, "writer", by="ana")
+    lift_hold(house.database, hold.id or 0, by="legal")
+    assert erase_author(house.database, "writer", by="ana").items == 1
+    with pytest.raises(NotFound, match="erasure"):
+        load_item(house.database, recorded.item_key)
+    with pytest.raises(NotFound):
+        erase_author(house.database, "writer", by="ana")
+
+
+def test_a_file_that_another_item_needs_stays(small_house: House) -> None:
+    house = small_house
+    house.post(WORDS, review=False, images=[_picture("red")], author={"id": "writer"})
+    other = house.post("another one", review=False, images=[_picture("red"), _picture("blue")])
+    erase_author(house.database, "writer", by="ana")
+    kept = load_item(house.database, other.item_key)
+    assert all(image.path is not None and image.path.is_file() for image in kept.images)
+
+
+def test_erasure_closes_the_job_and_forgets_the_author(house: House) -> None:
+    house.reviewer("lin")
+    house.post(WORDS, author={"id": "someone-unforgettable"})
+    claimed = house.claim("lin")
+    erase_author(house.database, "someone-unforgettable", by="ana")
+    assert "someone-unforgettable" not in _everything(house)
+    assert house.queue.claim("lin") is None
+    assert house.queue.history(claimed.job_id)
