@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -37,6 +38,9 @@ def demo(
     folder: Annotated[
         Path, typer.Option(help="Where the demo keeps its database; emptied of it at the start.")
     ] = Path("moderation-data/demo"),
+    items: Annotated[
+        int | None, typer.Option(min=1, help="Screen only so many items of the stream.")
+    ] = None,
 ) -> None:
     """Screen a bundled, invented, multilingual stream and look at it as a reviewer would."""
     console = Console()
@@ -51,8 +55,8 @@ def demo(
         screener = Screener.from_settings(settings)
     summary = Summary()
     rows = list(ItemFile(STREAM).rows())
-    items = [row for row in rows if not isinstance(row, BadRow)]
-    batches = [items[start : start + _BATCH] for start in range(0, len(items), _BATCH)]
+    stream = [row for row in rows if not isinstance(row, BadRow)][:items]
+    batches = [stream[start : start + _BATCH] for start in range(0, len(stream), _BATCH)]
     with Recorder(settings) as recorder:
         recorder.add_reviewer(REVIEWER, PASSWORD)
         for batch in track(batches, "Screening the stream", console=console, transient=True):
@@ -88,17 +92,17 @@ def run_servers(settings: Settings, console: Console) -> None:
         subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603
         for command in commands
     ]
-    console.print(
-        Panel(
-            f"Dashboard  http://127.0.0.1:{settings.dashboard_port}   "
-            f"sign in as [bold]{REVIEWER}[/] / [bold]{PASSWORD}[/]\n"
-            f"Service    http://127.0.0.1:{settings.port}/docs\n"
-            "Ctrl-C stops both.",
-            title="The demo is running",
-        )
-    )
     previous = signal.signal(signal.SIGTERM, _interrupt)
+    service = f"http://127.0.0.1:{settings.port}"
+    page = f"http://127.0.0.1:{settings.dashboard_port}"
     try:
+        with console.status("Starting service and dashboard…"):
+            while not (_answers(f"{service}/healthz") and _answers(f"{page}/_stcore/health")):
+                if any(process.poll() is not None for process in processes):
+                    break
+                time.sleep(0.3)
+            else:
+                _tell(console, service, page)
         while all(process.poll() is None for process in processes):
             time.sleep(0.3)
         console.print("[red]One of the servers ended; its message is above.[/]")
@@ -108,6 +112,25 @@ def run_servers(settings: Settings, console: Console) -> None:
     finally:
         signal.signal(signal.SIGTERM, previous)
         stop(processes)
+
+
+def _tell(console: Console, service: str, page: str) -> None:
+    console.print(
+        Panel(
+            f"Dashboard  {page}   sign in as [bold]{REVIEWER}[/] / [bold]{PASSWORD}[/]\n"
+            f"Service    {service}/docs\n"
+            "Ctrl-C stops both.",
+            title="The demo is running",
+        )
+    )
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own loopback
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def _interrupt(*_: object) -> None:
