@@ -226,7 +226,7 @@ class Facts:
         for row, assessment in enumerate(assessments):
             for name, probability in assessment.scores.items():
                 scores[row, _COLUMN[name]] = probability
-        orders = [_order(item.order) for item in items]
+        orders = [order_territory(item.order) for item in items]
         extra: dict[str, Any] = {}
         if strikes is not None:
             extra["strikes"] = Strikes.of(strikes)
@@ -359,7 +359,7 @@ def _tags(values: Sequence[Iterable[str]]) -> dict[str, Bools]:
     return found
 
 
-def _order(order: Order | None) -> tuple[str | None, bool]:
+def order_territory(order: Order | None) -> tuple[str | None, bool]:
     """Territory of an order, and whether it asks for more than that territory. An order is served
     where its authority has power: 'IN worldwide' is an order for IN that claims the world."""
     if order is None:
