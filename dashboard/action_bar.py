@@ -42,6 +42,9 @@ KEY_WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 
+#: A press sooner than this after an item was claimed was meant for the one before.
+SHORTEST_LOOK_SECONDS = 0.5
+
 #: Reasons for which a reviewer passes an item on.
 SKIP_REASONS: tuple[str, ...] = (
     "I cannot read this language",
@@ -111,19 +114,19 @@ def _buttons(case: CaseFile, person: Session) -> None:
     for position, action in enumerate(ACTIONS, 1):
         st.button(
             wording.action_title(action),
-            key=f"decide-{action}",
+            key=f"decide-{action}-{person.items_seen}",
             shortcut=person.key(str(position)),
             help=f"{wording.action_meaning(action)} Holds for {regions}, unless you choose some.",
             on_click=_decide,
-            args=(person, action),
+            args=(person, case.job, action),
         )
     st.button(
         "Escalate",
-        key="escalate",
+        key=f"escalate-{person.items_seen}",
         shortcut=person.key(KEYS["escalate"]),
         help=wording.action_meaning("escalate"),
         on_click=_escalate,
-        args=(person,),
+        args=(person, case.job),
     )
     st.space("stretch")
     for name in ("skip", "help"):
@@ -213,9 +216,17 @@ def _value(name: str, person: Session) -> object:
     return st.session_state.get(f"{name}-{person.items_seen}")
 
 
-def _decide(person: Session, action: str) -> None:
+def _may_act(person: Session, shown: ClaimedJob) -> bool:
+    """Whether the press was meant for the item that is in hand now. A key that was hit twice must
+    not decide an item that nobody has seen yet."""
+    held = person.claimed
+    same = held is not None and held.job_id == shown.job_id
+    return same and person.view.seconds() >= SHORTEST_LOOK_SECONDS
+
+
+def _decide(person: Session, shown: ClaimedJob, action: str) -> None:
     claimed = person.claimed
-    if claimed is None:
+    if claimed is None or not _may_act(person, shown):
         return
     category = _value("category", person)
     queue = connection.queue()
@@ -248,7 +259,9 @@ def _decide(person: Session, action: str) -> None:
     person.tell("success", f"{templates.plain_markdown(words)}. Press U to take it back.")
 
 
-def _escalate(person: Session) -> None:
+def _escalate(person: Session, shown: ClaimedJob) -> None:
+    if not _may_act(person, shown):
+        return
     note = str(_value("note", person) or "")
     _try(
         person,
