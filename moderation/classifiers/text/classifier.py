@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from moderation.classifiers.base import LocatedText, Prepared
+from moderation.classifiers.text.calibration import Floats
 from moderation.classifiers.text.evidence import strongest_segment
 from moderation.classifiers.text.model import ENCOURAGEMENT, MODELS_FOLDER, ScoredText, TextModel
+from moderation.classifiers.text.normalise import Reading, readings
 from moderation.classifiers.text.windows import LONGEST_TEXT
 from moderation.settings import Settings
 from moderation.signals import SelfHarmAspect, Signal, TextSpan
 
 #: From this probability on, the reason is shown and every part has its own signal.
 SHOWN_FROM = 0.3
+
+
+#: A disguised text's reading must be at least this probable to raise a score.
+READING_FROM = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One text with its scores."""
+
+    text: LocatedText
+    score: ScoredText  #: of the text as written
+    best: Floats  #: with readings, per output
+    raised: dict[int, Reading]  #: outputs that a reading raised
 
 
 class TextClassifier:
@@ -61,54 +78,74 @@ class TextClassifier:
     def classify(self, batch: Sequence[Prepared]) -> list[list[Signal]]:
         """See `Classifier.classify`; all texts of all items are scored together."""
         texts = [(i, text) for i, entry in enumerate(batch) for text in entry.texts if text.text]
-        distinct = list(dict.fromkeys((text.text, text.language) for _, text in texts))
-        scored = dict(
-            zip(
-                distinct,
-                self._model.score([t for t, _ in distinct], [_base(lang) for _, lang in distinct])
-                if distinct
-                else [],
-                strict=True,
-            )
-        )
-        by_item: list[list[tuple[LocatedText, ScoredText]]] = [[] for _ in batch]
+        distinct = list(dict.fromkeys((text.text, _base(text.language)) for _, text in texts))
+        scored = dict(zip(distinct, self._read_and_score(distinct), strict=True))
+        by_item: list[list[_Part]] = [[] for _ in batch]
         for i, text in texts:
-            by_item[i].append((text, scored[text.text, text.language]))
+            by_item[i].append(_Part(text, *scored[text.text, _base(text.language)]))
         return [self._signals(parts) for parts in by_item]
 
-    def _signals(self, parts: list[tuple[LocatedText, ScoredText]]) -> list[Signal]:
-        signals = [_partly_read(self, text) for text, _ in parts if len(text.text) > LONGEST_TEXT]
+    def _read_and_score(
+        self, texts: Sequence[tuple[str, str]]
+    ) -> list[tuple[ScoredText, Floats, dict[int, Reading]]]:
+        """Score each text and its readings. A reading may raise an output where the model finds
+        the reading itself more likely harmful than not."""
+        if not texts:
+            return []
+        read = [readings(text, language) for text, language in texts]
+        flat = [(reading.text, i) for i, own in enumerate(read) for reading in own]
+        scores = self._model.score(
+            [text for text, _ in texts] + [text for text, _ in flat],
+            [language for _, language in texts] + [texts[i][1] for _, i in flat],
+        )
+        results: list[tuple[ScoredText, Floats, dict[int, Reading]]] = []
+        at = len(texts)
+        for score, own in zip(scores, read, strict=False):
+            best = score.best.copy()
+            raised: dict[int, Reading] = {}
+            for reading in own:
+                for column, _ in self._columns:
+                    probability = scores[at].best[column]
+                    if probability >= READING_FROM and probability > best[column]:
+                        best[column] = probability
+                        raised[column] = reading
+                at += 1
+            results.append((score, best, raised))
+        return results
+
+    def _signals(self, parts: list[_Part]) -> list[Signal]:
         if not parts:
-            return signals
-        strongest = np.stack([score.best for _, score in parts]).argmax(axis=0)
-        for position, (text, score) in enumerate(parts):
-            shown = [c for c, _ in self._columns if score.best[c] >= SHOWN_FROM]
-            kept = [
-                (column, category, float(score.best[column]))
-                for column, category in self._columns
-                if column in shown or strongest[column] == position
-            ]
-            spans = self._spans(text, score, shown)
-            for column, category, probability in kept:
+            return []
+        signals = [self._partly_read(p.text) for p in parts if len(p.text.text) > LONGEST_TEXT]
+        strongest = np.stack([part.best for part in parts]).argmax(axis=0)
+        for position, part in enumerate(parts):
+            shown = [c for c, _ in self._columns if part.best[c] >= SHOWN_FROM]
+            spans = self._spans(part, shown)
+            for column, category in self._columns:
+                if column not in shown and strongest[column] != position:
+                    continue
+                reading = part.raised.get(column)
                 signals.append(
                     Signal(
                         name=f"{self.name}.{category}",
                         category=category,
-                        probability=probability,
-                        part=text.part,
-                        evidence=self._evidence(text, spans.get(column)),
+                        probability=float(part.best[column]),
+                        part=part.text.part,
+                        evidence=self._evidence(part.text, spans.get(column)),
                         model=self.name,
                         model_version=self.version,
                         calibration_version=self._calibration,
-                        aspect=self._aspect(category, score),
+                        aspect=self._aspect(category, part.score),
+                        note=reading.note if reading else "",
                     )
                 )
         return signals
 
-    def _spans(self, text: LocatedText, score: ScoredText, shown: list[int]) -> dict[int, TextSpan]:
+    def _spans(self, part: _Part, shown: list[int]) -> dict[int, TextSpan]:
+        text = part.text
         by_window: dict[tuple[int, int], list[int]] = {}
         for column in shown:
-            by_window.setdefault(score.span_of(column), []).append(column)
+            by_window.setdefault(part.score.span_of(column), []).append(column)
         spans: dict[int, TextSpan] = {}
         for window, columns in by_window.items():
             spans |= strongest_segment(
@@ -128,16 +165,15 @@ class TextClassifier:
         encouraged = float(score.best[self._encouragement]) >= 0.5
         return SelfHarmAspect.ENCOURAGEMENT if encouraged else SelfHarmAspect.DISTRESS
 
-
-def _partly_read(classifier: TextClassifier, text: LocatedText) -> Signal:
-    return Signal(
-        name=f"{classifier.name}.partly_read",
-        probability=1.0,
-        part=text.part,
-        model=classifier.name,
-        model_version=classifier.version,
-        note=f"{len(text.text)} characters; only the first {LONGEST_TEXT} were read",
-    )
+    def _partly_read(self, text: LocatedText) -> Signal:
+        return Signal(
+            name=f"{self.name}.partly_read",
+            probability=1.0,
+            part=text.part,
+            model=self.name,
+            model_version=self.version,
+            note=f"{len(text.text)} characters; only the first {LONGEST_TEXT} were read, in part",
+        )
 
 
 def _base(language: str) -> str:

@@ -65,8 +65,9 @@ _CALL = re.compile(
     r"加我|加微|加[vVwW]|加群|进群|私聊|联系我|戳我|扫码|滴滴|➕|看主页|看头像|主页有|"
     r"\badd me\b|\btext me\b|\bcontact me\b|\bmessage me\b|\bhit me up\b|\bhmu\b|"
     r"\bjoin (?:my|our)\b|\bchat (?:me )?(?:on|at|over)\b|\bping me\b|escr[ií]beme|agr[eé]game|"
-    r"cont[aá]ctame|me chama|chama no|ajoute[- ]moi|[eé]cris[- ]moi|schreib mir|adde? mich|scrivimi|напиши|пиши(?:те)? "
-    r"(?:мне|в)|добавь|تواصل معي|راسلني|ekle|yaz bana|連絡して|追加して|추가|연락|친추|kb mình|"
+    r"cont[aá]ctame|me chama|chama no|ajoute[- ]moi|[eé]cris[- ]moi|schreib mir|"
+    r"adde? mich|scrivimi|напиши|пиши(?:те)? (?:мне|в)|добавь|"
+    r"تواصل معي|راسلني|ekle|yaz bana|連絡して|追加して|추가|연락|친추|kb mình|"
     r"inbox|hubungi|chat wa|แอด|ทักมา",
     re.IGNORECASE,
 )

@@ -227,7 +227,7 @@ def _nmt_nfkc_map() -> bytes:
             minloglevel=2,
             hard_vocab_limit=False,
         )
-        model = sentencepiece_model_pb2.ModelProto()
+        model = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]
         model.ParseFromString((Path(folder) / "model.model").read_bytes())
         charsmap: bytes = model.normalizer_spec.precompiled_charsmap
         return charsmap

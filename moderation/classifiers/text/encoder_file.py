@@ -82,7 +82,7 @@ class EncoderFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._bytes: npt.NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode="r")
+            self._bytes = np.memmap(path, dtype=np.uint8, mode="r")
         except (OSError, ValueError) as error:
             raise EncoderFileError(f"{path}: cannot be read ({error}); {_REINSTALL}") from error
         try:
@@ -128,19 +128,22 @@ class EncoderFile:
             (blob[offsets[i] : offsets[i + 1]].decode(), float(scores[i])) for i in range(count)
         ]
         # The package's own normalisation map follows; SentencePiece's is used instead.
-        _, map_bytes = struct.unpack_from("<iI", self._bytes, at)
+        _, map_bytes = struct.unpack("<iI", self._piece(at, 8))
         at += 8 + map_bytes
-        (tensor_count,) = struct.unpack_from("<i", self._bytes, at)
+        (tensor_count,) = struct.unpack("<i", self._piece(at, 4))
         at += 4
         self.entries: dict[str, TensorEntry] = {}
         for _ in range(tensor_count):
-            (name_length,) = struct.unpack_from("<H", self._bytes, at)
+            (name_length,) = struct.unpack("<H", self._piece(at, 2))
             at += 2
             name = bytes(self._bytes[at : at + name_length]).decode()
             at += name_length + 1  # one byte says the kind, which the size says as well
-            _, offset, size = struct.unpack_from("<IQQ", self._bytes, at)
+            _, offset, size = struct.unpack("<IQQ", self._piece(at, 20))
             at += 20
             self.entries[name] = TensorEntry(offset, size)
+
+    def _piece(self, at: int, size: int) -> bytes:
+        return self._bytes[at : at + size].tobytes()
 
     def _array(self, at: int, kind: str, count: int) -> npt.NDArray[Any]:
         size = count * np.dtype(kind).itemsize

@@ -162,7 +162,7 @@ class LanguageIdentifier:
             for script in sorted(weight, key=lambda s: -weight[s])
             if script != main and (other := self._admixture(script, clean)) not in {"", language}
         )
-        variant = _variant(clean) if language == "zh" else ""
+        variant = chinese_variant(clean) if language == "zh" else ""
         return LanguageGuess(language, probability, variant, mixed)
 
     def runs(self, text: str) -> list[LanguageRun]:
@@ -235,7 +235,8 @@ def script_of(character: str) -> str:
     return ""
 
 
-def _variant(text: str) -> str:
+def chinese_variant(text: str) -> str:
+    """`Hant` or `Hans`, whichever has more characters that the other does not use; else empty."""
     hant = sum(character in _HANT - _HANS for character in text)
     hans = sum(character in _HANS - _HANT for character in text)
     if hant > hans:

@@ -54,6 +54,7 @@ class ModelDescription(BaseModel):
     outputs: tuple[str, ...]
     rank: int = Field(ge=0)
     layers: int = Field(gt=0)
+    fixed: int = Field(default=0, ge=0)  #: first layers without an adapter
     window: int = Field(default=256, gt=8)
     overlap: int = Field(default=64, ge=0)
     weights_sha256: str
@@ -96,6 +97,7 @@ class TextModel:
             len(self.description.outputs),
             rank=self.description.rank,
             layers=self.description.layers,
+            fixed=self.description.fixed,
         )
         self._load_weights(folder / "weights.safetensors")
         self._network.merge_adapter()

@@ -90,7 +90,8 @@ class TextNetwork(nn.Module):
     """Encoder, pooling and head: token ids in, one logit per output out.
 
     ``state`` holds the encoder's tensors by their ``transformers`` names. ``layers`` uses only
-    the first so many. Word embeddings stay where ``state`` has them (mapped from disk).
+    the first so many; the first ``fixed`` of them get no adapter, which spares their backward
+    pass. Word embeddings stay where ``state`` has them (mapped from disk).
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class TextNetwork(nn.Module):
         *,
         rank: int = 0,
         layers: int = 12,
+        fixed: int = 0,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
@@ -112,7 +114,8 @@ class TextNetwork(nn.Module):
         self._norm_weight = state["embeddings.LayerNorm.weight"]
         self._norm_bias = state["embeddings.LayerNorm.bias"]
         self.layers = nn.ModuleList(
-            Layer(_layer_state(state, index), rank, dtype) for index in range(layers)
+            Layer(_layer_state(state, index), rank if index >= fixed else 0, dtype)
+            for index in range(layers)
         )
         self.dropout = nn.Dropout(0.1)
         self.head = nn.Linear(2 * self.hidden, outputs)

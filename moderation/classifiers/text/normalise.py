@@ -1,0 +1,255 @@
+"""Other ways to read a disguised text. The text itself is never rewritten.
+
+There is no single normaliser: each class of disguise needs its own reading, and each reading is
+wrong somewhere ("威信" may be the app or *prestige*; "女子" may be 好 or *woman*). So readings are
+candidates with the transformation recorded; the model scores original and candidates in their
+context, and only a candidate that the model itself finds harmful may raise a score.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from moderation.classifiers.text.disguises import disguises
+from moderation.classifiers.text.language import chinese_variant, script_of
+
+#: Longest text that readings are made of; longer ones are seldom disguised throughout.
+LONGEST = 2_000
+
+_LEET = str.maketrans("013457@$!|", "oieastasil")
+_LEET_WORD = re.compile(
+    r"(?<![\w@$!|])(?=[\w@$!|]*[a-zA-Z])(?=[\w@$!|]*[013457@$!|][a-zA-Z])[\w@$!|]{3,24}"
+)
+_GAP = r"[\s._\-*/·•~^+|❤♥❣✨★☆♡💕💖💗]{1,3}\ufe0f?"
+_SPACED_LATIN = re.compile(rf"(?<![^\W_])(?:[^\W\d_]{_GAP}){{2,15}}[^\W\d_](?![^\W_])")
+_SPACED_PAIR = re.compile(r"(?<![^\W_])([vVqQwW])[\s._\-*/·]([xXqQ])(?![^\W_])")
+_HAN_GAP = re.compile(
+    r"(?<=[\u4e00-\u9fff])[._\-*/·•~^+|#❤♥✨★☆♡💕💖💗\U0001f300-\U0001faff]{1,3}\ufe0f?"
+    r"(?=[\u4e00-\u9fff])"
+)
+_HEART_FOR_CHARACTER = re.compile(r"(?<=[vV薇微维威])[❤♥]\ufe0f?(?!信)")
+#: Squared and circled letters that NFKC leaves as they are.
+_SIGNS_OF_LETTERS = {
+    **{0x1F170 + i: chr(97 + i) for i in range(26)},
+    **{0x1F150 + i: chr(97 + i) for i in range(26)},
+    **{0x1F1E6 + i: chr(97 + i) for i in range(26)},
+}
+_LOOKALIKES = str.maketrans(
+    "асеорхуіјѕһԁɡʟɴᴀᴇᴏνοαειτκβηАВЕКМНОРСТХУІЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧԚԜ",
+    "aceopxyijshdglnaeovoaeitkbnABEKMHOPCTXYISABEZHIKMNOPTYXQW",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text read in another way, and how it came about."""
+
+    text: str
+    transformations: tuple[str, ...]  #: in words for the reviewer, in the order applied
+
+    @property
+    def note(self) -> str:
+        """One line for the reviewer: what was done and the text as read."""
+        return f"read with {', '.join(self.transformations)}: {self.text[:160]}"
+
+
+def readings(text: str, language: str = "und") -> tuple[Reading, ...]:
+    """Readings that differ from the text in more than what the tokenizer evens out anyway.
+
+    At most two: one by the look of characters, one that also reads Chinese disguises and slang.
+    Empty for text that is not disguised, which is nearly all text.
+    """
+    if not text or len(text) > LONGEST:
+        return ()
+    found: list[Reading] = []
+    seen = {_evened(text)}
+    current, done = text, []
+    for stage in (_BY_LOOK, _BY_MEANING):
+        if stage is _BY_MEANING and not _may_hide_meaning(current, language):
+            break
+        for name, transform in stage:
+            changed = transform(current)
+            if _evened(changed) != _evened(current):
+                done.append(name)
+            current = changed
+        if done and _evened(current) not in seen:
+            seen.add(_evened(current))
+            found.append(Reading(current, tuple(done)))
+    return tuple(found)
+
+
+def pinyin_key(text: str) -> str:
+    """Toneless sounds of the Chinese characters, with sounds that are often mixed up made equal."""
+    import pypinyin
+
+    syllables = pypinyin.lazy_pinyin([c for c in text if script_of(c) == "Hani"])
+    return " ".join(_even_sound(syllable) for syllable in syllables)
+
+
+def _evened(text: str) -> str:
+    """The text as the tokenizer's own normalisation leaves it, capitals aside."""
+    return " ".join(unicodedata.normalize("NFKC", text).split()).casefold()
+
+
+def _may_hide_meaning(text: str, language: str) -> bool:
+    return language in {"zh", "en", "und"} or any(script_of(c) == "Hani" for c in text)
+
+
+def _without_marks(text: str) -> str:
+    """Without strokes and accents that no language puts there, and without invisible signs."""
+    kept: list[str] = []
+    for c in unicodedata.normalize("NFKC", text.translate(_SIGNS_OF_LETTERS)):
+        kind = unicodedata.category(c)
+        if kind in {"Me", "Cf", "Co", "Cn"}:
+            continue
+        if kind == "Mn" and kept and script_of(kept[-1]) in {"Latn", "Cyrl", "Hani", ""}:
+            continue
+        kept.append(c)
+    return "".join(kept)
+
+
+def _one_script(text: str) -> str:
+    """Look-alikes from Cyrillic and Greek made Latin, in words that also hold Latin letters."""
+
+    def word(match: re.Match[str]) -> str:
+        scripts = {script_of(c) for c in match[0]} - {""}
+        return (
+            match[0].translate(_LOOKALIKES) if "Latn" in scripts and len(scripts) > 1 else match[0]
+        )
+
+    if not any(script_of(c) in {"Cyrl", "Grek"} for c in text):
+        return text
+    return re.sub(r"[^\W\d_]+", word, text)
+
+
+def _joined(text: str) -> str:
+    """Single letters or Chinese characters that are held apart, put together."""
+    text = _SPACED_LATIN.sub(lambda m: re.sub(_GAP, "", m[0]), text)
+    text = _SPACED_PAIR.sub(r"\1\2", text)
+    text = _HEART_FOR_CHARACTER.sub("信", text)
+    return _HAN_GAP.sub("", text)
+
+
+def _letters_for_digits(text: str) -> str:
+    def word(match: re.Match[str]) -> str:
+        found = match[0]
+        letters = sum(c.isalpha() for c in found)
+        return found.translate(_LEET) if letters * 2 >= len(found) else found
+
+    return _LEET_WORD.sub(word, text)
+
+
+def _calm(text: str) -> str:
+    """Latin letters that are repeated four times or more, once."""
+    return re.sub(r"([a-zA-Z])\1{3,}", r"\1", text)
+
+
+@cache
+def _simplifier() -> Callable[[str], str]:
+    import opencc
+
+    convert: Callable[[str], str] = opencc.OpenCC("t2s").convert
+    return convert
+
+
+def _simplified(text: str) -> str:
+    """Traditional characters within simplified text; one all in traditional is no disguise."""
+    return _simplifier()(text) if chinese_variant(text) == "Hans" else text
+
+
+@cache
+def _parts() -> tuple[re.Pattern[str], dict[str, str]]:
+    whole = {parts: character for character, parts in disguises().parts.items()}
+    # "女子" and "日月" are words; only parts with a component that never stands alone are sure.
+    return re.compile("|".join(sorted(map(re.escape, whole), key=len, reverse=True))), whole
+
+
+def _whole_characters(text: str) -> str:
+    pattern, whole = _parts()
+    return pattern.sub(lambda m: whole[m[0]], text)
+
+
+@cache
+def _plain_shapes() -> dict[int, str]:
+    plain = {c: p for p, shapes in disguises().shapes.items() for c in shapes if ord(c) > 0x7F}
+    # Characters that are common in their own right stay: 看, 買, 賣 are read by `_simplified`.
+    return {ord(c): p for c, p in plain.items() if c not in "浅看枷裙瞰您妳祢"}
+
+
+def _plain_characters(text: str) -> str:
+    return text if chinese_variant(text) == "Hant" else text.translate(_plain_shapes())
+
+
+@cache
+def _slang() -> tuple[re.Pattern[str], dict[str, str]]:
+    table = {k.casefold(): v for k, v in disguises().slang.items()}
+    forms = (
+        re.escape(k)
+        if any(script_of(c) == "Hani" for c in k)
+        else rf"(?<![a-z]){re.escape(k)}(?![a-z])"
+        for k in sorted(table, key=len, reverse=True)
+    )
+    return re.compile("|".join(forms), re.IGNORECASE), table
+
+
+def _slang_spelled_out(text: str) -> str:
+    pattern, table = _slang()
+    return pattern.sub(lambda m: table[m[0].casefold()], text)
+
+
+_MIXED_UP = (("zh", "z"), ("sh", "s"), ("ch", "c"), ("ang", "an"), ("eng", "en"), ("ing", "in"))
+
+
+def _even_sound(syllable: str) -> str:
+    for one, other in _MIXED_UP:
+        syllable = syllable.replace(one, other)
+    return syllable
+
+
+@cache
+def _by_sound() -> dict[str, str]:
+    return {pinyin_key(word): word for word in disguises().sounds}
+
+
+def _same_sound(text: str) -> str:
+    """Stretches that sound like a word of the list are read as it."""
+    import pypinyin
+
+    places = [i for i, c in enumerate(text) if script_of(c) == "Hani"]
+    if len(places) < 2:
+        return text
+    sounds = [_even_sound(s) for s in pypinyin.lazy_pinyin([text[i] for i in places])]
+    table = _by_sound()
+    out, skip_to = list(text), 0
+    for at in range(len(places)):
+        for length in (4, 3, 2):
+            end = at + length
+            if at < skip_to or end > len(places) or places[end - 1] - places[at] != length - 1:
+                continue
+            word = table.get(" ".join(sounds[at:end]))
+            if word:
+                out[places[at] : places[end - 1] + 1] = word
+                skip_to = end
+                break
+    return "".join(out)
+
+
+Stage = tuple[tuple[str, Callable[[str], str]], ...]
+_BY_LOOK: Stage = (
+    ("marks removed", _without_marks),
+    ("one script per word", _one_script),
+    ("separators removed", _joined),
+    ("letters for digits", _letters_for_digits),
+    ("repeats removed", _calm),
+)
+_BY_MEANING: Stage = (
+    ("parts put together", _whole_characters),
+    ("plain characters", _plain_characters),
+    ("simplified characters", _simplified),
+    ("slang spelled out", _slang_spelled_out),
+    ("words of the same sound", _same_sound),
+)

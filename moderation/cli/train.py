@@ -1,0 +1,78 @@
+"""`moderation train`: trains a text model from a recipe, and calibrates it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from moderation.settings import Settings
+
+app = typer.Typer(help="Train models.", no_args_is_help=True)
+_console = Console()
+
+
+@app.callback()
+def _train() -> None:
+    """Train models."""
+
+
+@app.command()
+def text(
+    recipe: Annotated[
+        str, typer.Option(help="A recipe of the package by name, or a YAML file.")
+    ] = "base",
+    out: Annotated[
+        Path, typer.Option(help="Folder of checkpoint and model; a run found there goes on.")
+    ] = Path("checkpoints/text"),
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder with train/ and dev/ parquet files; without it, own texts only."),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="End the run after this time; default: after its tokens.")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(help="Processes of one thread each that share every step.")
+    ] = 1,
+) -> None:
+    """Train the text model: the shipped one is `moderation train text --recipe base`."""
+    from moderation.tuning.training import Progress as Step
+    from moderation.tuning.training import read_recipe, train
+    from moderation.tuning.training_calibration import calibrate
+
+    settings = Settings()
+    plan = read_recipe(recipe)
+    columns = (
+        TextColumn("step {task.fields[step]}  loss {task.fields[loss]:.3f}"),
+        BarColumn(),
+        TextColumn("{task.completed:,} of {task.total:,} tokens, {task.fields[speed]:.0f}/s"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_console) as bar:
+        task = bar.add_task("", total=plan.tokens, step=0, loss=0.0, speed=0.0)
+
+        def show(step: Step) -> None:
+            bar.update(
+                task,
+                completed=step.tokens,
+                step=step.step,
+                loss=step.loss,
+                speed=step.tokens_per_second,
+            )
+
+        folder = train(
+            plan,
+            out,
+            settings.model_cache,
+            data,
+            workers=workers,
+            minutes=minutes,
+            report=show,
+        )
+    with _console.status("Calibrating on development rows"):
+        description = calibrate(folder, settings.model_cache, data)
+    _console.print(f"Wrote {folder} (calibration {description.calibration.version})")

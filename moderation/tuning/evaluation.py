@@ -1,0 +1,282 @@
+"""How good are scores: ranking, decisions, calibration, and harm done to harmless text.
+
+Everything here takes numbers and returns numbers; `moderation.tuning.labelled` reads files, and
+`moderation.tuning.evaluation_report` draws the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from moderation.errors import ModerationError
+
+Array = npt.NDArray[np.float64]
+
+#: Fewer positives or negatives than this give no figure worth a cell.
+FEWEST = 10
+THRESHOLDS = (0.3, 0.5, 0.8)
+_BINS = 15
+
+
+class NothingToEvaluate(ModerationError):
+    """The rows carry no label that the model has an output for."""
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """Rows with their labels and a model's probabilities, in step."""
+
+    categories: tuple[str, ...]
+    labels: Array  #: (n, categories): 1, 0, or NaN where unknown
+    scores: Array  #: (n, categories), probabilities
+    languages: tuple[str, ...]
+    sources: tuple[str, ...]
+
+
+class Figure(BaseModel):
+    """A number with the middle 95% of its bootstrap distribution."""
+
+    model_config = ConfigDict(frozen=True)
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class Cell(BaseModel):
+    """One category on one slice of the rows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    category: str
+    by: str  #: `all`, `language` or `source`
+    slice: str
+    rows: int
+    positives: int
+    average_precision: Figure
+    roc_auc: Figure
+    f1: Mapping[str, float]  #: threshold → F1
+    best_f1: float  #: at the best threshold of this very slice: an upper bound, not a promise
+    calibration_error: float  #: expected calibration error, equal-mass bins
+
+
+class HarmlessRate(BaseModel):
+    """How often rows without any known violation are flagged by any output."""
+
+    model_config = ConfigDict(frozen=True)
+
+    by: str
+    slice: str
+    rows: int
+    flagged: Mapping[str, float]  #: threshold → share
+    worst_category: str  #: that flags most at 0.5
+
+
+class ReliabilityPoint(BaseModel):
+    """One bin of a reliability diagram."""
+
+    model_config = ConfigDict(frozen=True)
+
+    predicted: float
+    observed: float
+    rows: int
+
+
+class Evaluation(BaseModel):
+    """All cells of one model on one set of rows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    rows: int
+    cells: tuple[Cell, ...]
+    harmless: tuple[HarmlessRate, ...]
+    reliability: Mapping[str, tuple[ReliabilityPoint, ...]]
+
+    def cell(self, category: str, by: str = "all", of: str = "all") -> Cell | None:
+        """The cell of a category and slice, if there were enough rows."""
+        found = (c for c in self.cells if (c.category, c.by, c.slice) == (category, by, of))
+        return next(found, None)
+
+    def macro(self, category: str, by: str) -> float | None:
+        """Mean average precision over the slices, each counting the same."""
+        values = [
+            c.average_precision.value for c in self.cells if c.category == category and c.by == by
+        ]
+        return float(np.mean(values)) if values else None
+
+
+def average_precision(labels: Array, scores: Array) -> float:
+    """Area under precision-recall as the sum of precision times gain in recall; ties together."""
+    order = np.argsort(-scores, kind="stable")
+    ranked, sorted_scores = labels[order], scores[order]
+    hits = np.cumsum(ranked)
+    ends = np.append(np.nonzero(np.diff(sorted_scores))[0], len(ranked) - 1)
+    precision = hits[ends] / (ends + 1)
+    recall = hits[ends] / hits[-1]
+    return float(np.sum(np.diff(np.append(0.0, recall)) * precision))
+
+
+def roc_auc(labels: Array, scores: Array) -> float:
+    """Chance that a positive scores above a negative; ties count one half."""
+    order = np.argsort(scores, kind="stable")
+    ranks = np.empty(len(scores))
+    ranks[order] = np.arange(1, len(scores) + 1)
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    means = np.bincount(inverse, weights=ranks) / counts
+    positives = labels.sum()
+    negatives = len(labels) - positives
+    rank_sum = means[inverse][labels == 1].sum()
+    return float((rank_sum - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def f1(labels: Array, flagged: npt.NDArray[np.bool_]) -> float:
+    """Harmonic mean of precision and recall; 0 where nothing is found."""
+    hits = float((flagged & (labels == 1)).sum())
+    return 2 * hits / max(float(flagged.sum()) + float(labels.sum()), 1.0)
+
+
+def best_f1(labels: Array, scores: Array) -> float:
+    """The highest F1 over all thresholds."""
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(labels[order])
+    return float(np.max(2 * hits / (np.arange(1, len(labels) + 1) + labels.sum())))
+
+
+def reliability(labels: Array, scores: Array, bins: int = _BINS) -> tuple[ReliabilityPoint, ...]:
+    """Mean score and share of positives in bins of equally many rows."""
+    order = np.argsort(scores, kind="stable")
+    return tuple(
+        ReliabilityPoint(
+            predicted=float(scores[part].mean()),
+            observed=float(labels[part].mean()),
+            rows=len(part),
+        )
+        for part in np.array_split(order, min(bins, len(order)))
+        if len(part)
+    )
+
+
+def calibration_error(labels: Array, scores: Array) -> float:
+    """Expected calibration error (Naeini et al. 2015) over bins of equal mass."""
+    points = reliability(labels, scores)
+    return sum(p.rows * abs(p.predicted - p.observed) for p in points) / len(labels)
+
+
+def evaluate(rows: ScoredRows, model: str, *, resamples: int = 100, seed: int = 0) -> Evaluation:
+    """Every cell that has at least `FEWEST` positives and negatives.
+
+    Raises:
+        NothingToEvaluate: no row has a label of any category.
+    """
+    if not len(rows.labels) or bool(np.isnan(rows.labels).all()):
+        raise NothingToEvaluate(
+            "no row has a label of a category that the model knows; check the label columns"
+        )
+    slices = [("all", "all", np.ones(len(rows.labels), bool))]
+    for by, values in (("language", rows.languages), ("source", rows.sources)):
+        names = np.array(values)
+        slices += [(by, str(name), names == name) for name in sorted(set(values))]
+    generator = np.random.default_rng(seed)
+    cells = [
+        cell
+        for by, name, mask in slices
+        for column, category in enumerate(rows.categories)
+        if (cell := _cell(rows, column, category, by, name, mask, resamples, generator))
+    ]
+    return Evaluation(
+        model=model,
+        rows=len(rows.labels),
+        cells=tuple(cells),
+        harmless=tuple(_harmless(rows, slices)),
+        reliability={
+            category: reliability(rows.labels[known, column], rows.scores[known, column])
+            for column, category in enumerate(rows.categories)
+            if _enough(rows.labels[known := ~np.isnan(rows.labels[:, column]), column])
+        },
+    )
+
+
+def _enough(labels: Array) -> bool:
+    positives = int(labels.sum())
+    return positives >= FEWEST and len(labels) - positives >= FEWEST
+
+
+def _cell(
+    rows: ScoredRows,
+    column: int,
+    category: str,
+    by: str,
+    name: str,
+    mask: npt.NDArray[np.bool_],
+    resamples: int,
+    generator: np.random.Generator,
+) -> Cell | None:
+    known = mask & ~np.isnan(rows.labels[:, column])
+    labels, scores = rows.labels[known, column], rows.scores[known, column]
+    if not _enough(labels):
+        return None
+    return Cell(
+        category=category,
+        by=by,
+        slice=name,
+        rows=len(labels),
+        positives=int(labels.sum()),
+        average_precision=_interval(average_precision, labels, scores, resamples, generator),
+        roc_auc=_interval(roc_auc, labels, scores, resamples, generator),
+        f1={str(t): f1(labels, scores >= t) for t in THRESHOLDS},
+        best_f1=best_f1(labels, scores),
+        calibration_error=calibration_error(labels, scores),
+    )
+
+
+def _interval(
+    measure: Callable[[Array, Array], float],
+    labels: Array,
+    scores: Array,
+    resamples: int,
+    generator: np.random.Generator,
+) -> Figure:
+    drawn = []
+    for _ in range(resamples):
+        pick = generator.integers(0, len(labels), len(labels))
+        if 0 < labels[pick].sum() < len(pick):
+            drawn.append(measure(labels[pick], scores[pick]))
+    value = measure(labels, scores)
+    if not drawn:
+        return Figure(value=value)
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    return Figure(value=value, low=float(low), high=float(high))
+
+
+def _harmless(
+    rows: ScoredRows, slices: Sequence[tuple[str, str, npt.NDArray[np.bool_]]]
+) -> list[HarmlessRate]:
+    """Rates on rows that have several known labels, all of them 0.
+
+    Flags of an output whose label is unknown in a row do not count there.
+    """
+    known = ~np.isnan(rows.labels)
+    clean = (np.nansum(rows.labels, axis=1) == 0) & (known.sum(axis=1) >= 3)
+    flags = {t: (rows.scores >= t) & known for t in THRESHOLDS}
+    rates = []
+    for by, name, mask in slices:
+        own = clean & mask
+        if own.sum() < FEWEST:
+            continue
+        worst = int(flags[0.5][own].sum(axis=0).argmax())
+        rates.append(
+            HarmlessRate(
+                by=by,
+                slice=name,
+                rows=int(own.sum()),
+                flagged={str(t): float(flags[t][own].any(axis=1).mean()) for t in THRESHOLDS},
+                worst_category=rows.categories[worst],
+            )
+        )
+    return rates

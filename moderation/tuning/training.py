@@ -1,0 +1,463 @@
+"""Trains the text model: a low-rank adapter and a head on the fixed multilingual encoder.
+
+The run is a pure function of recipe, data and seed, up to rounding. A checkpoint holds the
+averaged weights, so each one is a model that could be used; `train` goes on from the last one.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from tokenizers import Tokenizer
+from torch import Tensor, distributed, multiprocessing
+from torch.nn import functional
+
+from moderation.classifiers.text.calibration import Calibration
+from moderation.classifiers.text.encoder import (
+    encoder_folder,
+    load_encoder_weights,
+    load_tokenizer,
+)
+from moderation.classifiers.text.model import ModelDescription, write_model
+from moderation.classifiers.text.network import TextNetwork, pad_batch
+from moderation.classifiers.text.windows import readable
+from moderation.errors import ModerationError
+from moderation.tuning.training_evasion import disguise, vary_placeholders
+from moderation.tuning.training_patterns import Adverts, FunctionalPairs, Harmless
+from moderation.tuning.training_rows import (
+    OUTPUTS,
+    LabelledText,
+    read_seed,
+    read_split,
+    sampling_probabilities,
+    weighted,
+)
+
+_log = logging.getLogger(__name__)
+
+RECIPES = Path(__file__).resolve().parent / "recipes"
+_DRAWN_AT_ONCE = 2048
+_PAD = 1
+#: Public sources whose rows are never trained on, whatever folder they lie in.
+_EVALUATION_ONLY = frozenset(
+    {"chineseharm", "chineseharm_third", "hatebr", "okky_id", "xstest_safe"}
+)
+
+
+class InvalidRecipe(ModerationError):
+    """A training recipe is missing or has an unknown or impossible value."""
+
+
+class UnusableCheckpoint(ModerationError):
+    """A checkpoint was made by another recipe, or is damaged."""
+
+
+class Recipe(BaseModel):
+    """What a training run does; see ``recipes/base.yaml`` for the meaning of each value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    version: str
+    seed: int
+    tokens: int = Field(gt=0)
+    batch_tokens: int = Field(gt=0)
+    longest: int = Field(gt=8, le=512)
+    rank: int = Field(gt=0)
+    layers: int = Field(gt=0, le=12)
+    fixed: int = Field(default=0, ge=0)
+    learning_rate: float = Field(gt=0)
+    head_learning_rate: float = Field(gt=0)
+    warm_up: float = Field(ge=0, lt=1)
+    weight_decay: float = Field(ge=0)
+    weak_weight: float = Field(ge=0, le=1)
+    averaging: float = Field(ge=0, lt=1)
+    sampling_power: float = Field(ge=0)
+    disguised: float = Field(ge=0, le=1)
+    shares: dict[str, float]
+    source_weights: dict[str, float] = Field(default_factory=dict)
+    held_out_functions: tuple[str, ...] = ()
+    held_out_languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands, given to the caller after every few steps."""
+
+    tokens: int
+    total: int
+    step: int
+    loss: float
+    tokens_per_second: float
+
+
+def read_recipe(name_or_path: str) -> Recipe:
+    """A recipe of the package by name, or any YAML file by path.
+
+    Raises:
+        InvalidRecipe: no such recipe, or a field is unknown, missing or impossible.
+    """
+    path = Path(name_or_path)
+    if path.suffix not in {".yaml", ".yml"}:
+        path = RECIPES / f"{name_or_path}.yaml"
+    try:
+        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        return Recipe.model_validate(content)
+    except OSError as error:
+        known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.yaml")))
+        raise InvalidRecipe(f"{path}: cannot be read; recipes of the package: {known}") from error
+    except YAMLError as error:
+        raise InvalidRecipe(f"{path}: not YAML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidRecipe(
+            f"{path}: {'.'.join(map(str, first['loc'])) or 'top'}: {first['msg']}"
+        ) from error
+
+
+class Mixture:
+    """An endless stream of training texts in the recipe's shares.
+
+    Args:
+        recipe: shares, weights and what is held out.
+        data: folder with public data sets, or None for a run on the project's own texts only.
+    """
+
+    def __init__(self, recipe: Recipe, data: Path | None) -> None:
+        self._recipe = recipe
+        weights = recipe.source_weights
+        pools: dict[str, list[LabelledText]] = {
+            "seed": [weighted(row, weights) for row in read_seed(kept_back=False)]
+        }
+        if data is not None:
+            pools["public"] = [
+                weighted(row, weights)
+                for row in read_split(data, "train")
+                if row.source not in _EVALUATION_ONLY
+            ]
+        self._pools = pools
+        self._cumulated = {
+            name: np.cumsum(sampling_probabilities(rows, recipe.sampling_power))
+            for name, rows in pools.items()
+        }
+        self._drawn: dict[str, Callable[[random.Random], LabelledText]] = {
+            "functions": FunctionalPairs(recipe.held_out_functions, recipe.held_out_languages).draw,
+            "harmless": Harmless().draw,
+            "adverts": Adverts().draw,
+        }
+        unknown = set(recipe.shares) - set(self._drawn) - {"seed", "public"}
+        if unknown:
+            raise InvalidRecipe(f"shares: {sorted(unknown)[0]!r} is no source of training text")
+        self._shares = {
+            name: share
+            for name, share in recipe.shares.items()
+            if name in pools or name in self._drawn
+        }
+
+    def draw(self, rng: random.Random) -> LabelledText:
+        """One text with its labels, perhaps disguised."""
+        source = rng.choices(list(self._shares), weights=list(self._shares.values()))[0]
+        if source in self._drawn:
+            row = self._drawn[source](rng)
+        else:
+            place = int(np.searchsorted(self._cumulated[source], rng.random()))
+            row = self._pools[source][min(place, len(self._pools[source]) - 1)]
+        text = row.text
+        if row.source.startswith("seed") or row.source == "adverts":
+            text = vary_placeholders(text, rng)
+        if rng.random() < self._recipe.disguised:
+            text = disguise(text[:600], rng)
+        return LabelledText(text, row.language, row.source, row.labels, row.weak)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    ids: Tensor
+    mask: Tensor
+    target: Tensor
+    weight: Tensor
+    tokens: int
+
+
+def batches(
+    mixture: Mixture, tokenizer: Tokenizer, recipe: Recipe, rng: random.Random
+) -> Iterator[_Batch]:
+    """Endless batches of texts of like length, `batch_tokens` each."""
+    while True:
+        rows = [mixture.draw(rng) for _ in range(_DRAWN_AT_ONCE)]
+        encodings = tokenizer.encode_batch(
+            [readable(row.text[:4000]) for row in rows], add_special_tokens=False
+        )
+        ids = [_stretch(encoding.ids, recipe.longest - 2, rng) for encoding in encodings]
+        order = sorted(range(len(rows)), key=lambda i: len(ids[i]))
+        groups: list[list[int]] = [[]]
+        for i in order:
+            if (len(groups[-1]) + 1) * len(ids[i]) > recipe.batch_tokens:
+                groups.append([])
+            groups[-1].append(i)
+        rng.shuffle(groups)
+        for group in groups:
+            tokens, mask = pad_batch([ids[i] for i in group], _PAD)
+            pairs = [rows[i].targets(recipe.weak_weight) for i in group]
+            target = torch.from_numpy(np.stack([t for t, _ in pairs]))
+            weight = torch.from_numpy(np.stack([w for _, w in pairs]))
+            yield _Batch(tokens, mask, target, weight, int(mask.sum()))
+
+
+def _stretch(ids: list[int], room: int, rng: random.Random) -> list[int]:
+    start = rng.randrange(len(ids) - room) if len(ids) > room and rng.random() < 0.3 else 0
+    return [0, *ids[start : start + room], 2]
+
+
+def loss_of(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Masked binary cross-entropy, averaged per text over its known outputs, times their root.
+
+    A plain mean over known outputs would let texts with thirteen labels outvote those with one;
+    a mean per text would make each label of the former worth a thirteenth.
+    """
+    each = functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * weight
+    known = weight.sum(1).clamp_min(1.0)
+    return (each.sum(1) / known.sqrt()).mean()
+
+
+def train(
+    recipe: Recipe,
+    out: Path,
+    cache: Path,
+    data: Path | None,
+    *,
+    workers: int = 1,
+    minutes: float | None = None,
+    report: Callable[[Progress], None] = lambda _: None,
+    checkpoint_every: int = 100,
+) -> Path:
+    """Run the recipe; returns the folder of the uncalibrated model below ``out``.
+
+    Args:
+        recipe: what to do.
+        out: folder of the checkpoint and the model; a run that is found there goes on.
+        cache: where the converted encoder is kept.
+        data: folder of public data sets; None trains on the project's own texts only.
+        workers: processes of one thread each, which share every step's gradient. On a busy
+            machine they are much faster than one process of as many threads, whose threads
+            wait for each other within every matrix product.
+        minutes: ends the run earlier; the learning rate then follows time rather than tokens.
+        report: called in this process after every tenth step, if there is one worker.
+        checkpoint_every: steps between checkpoints.
+
+    Raises:
+        UnusableCheckpoint: ``out`` holds a checkpoint of another recipe.
+        UnreadableData: the data folder is not of the expected form.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    encoder_folder(cache)
+    job = _Job(recipe, out, cache, data, minutes, checkpoint_every, workers)
+    if workers == 1:
+        _work(0, job, report)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            meeting = f"file://{folder}/meeting"
+            multiprocessing.spawn(  # type: ignore[attr-defined, no-untyped-call]
+                _work_together, (job, meeting), nprocs=workers
+            )
+    return out / "model"
+
+
+@dataclass(frozen=True)
+class _Job:
+    recipe: Recipe
+    out: Path
+    cache: Path
+    data: Path | None
+    minutes: float | None
+    checkpoint_every: int
+    workers: int
+
+
+def _print_progress(progress: Progress) -> None:
+    sys.stdout.write(
+        f"step {progress.step}  tokens {progress.tokens:,} of {progress.total:,}  "
+        f"loss {progress.loss:.4f}  {progress.tokens_per_second:.0f} tokens/s\n"
+    )
+    sys.stdout.flush()
+
+
+def _work_together(rank: int, job: _Job, meeting: str) -> None:
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=job.workers)
+    try:
+        _work(rank, job, _print_progress)
+    finally:
+        distributed.destroy_process_group()
+
+
+def _work(rank: int, job: _Job, report: Callable[[Progress], None]) -> None:
+    recipe, base = job.recipe, encoder_folder(job.cache)
+    torch.manual_seed(recipe.seed)
+    network = TextNetwork(
+        load_encoder_weights(base),
+        len(OUTPUTS),
+        rank=recipe.rank,
+        layers=recipe.layers,
+        fixed=recipe.fixed,
+    ).train()
+    run = _Run(recipe, network, job.out, job.workers)
+    run.resume()
+    # Sampling, not secrets; every worker and every resumed run draws other texts.
+    rng = random.Random(recipe.seed + 7919 * rank + run.step)  # noqa: S311
+    stream = batches(Mixture(recipe, job.data), load_tokenizer(base), recipe, rng)
+    started, before = time.monotonic(), run.tokens
+    recent: list[float] = []
+    while run.share < 1:
+        elapsed = time.monotonic() - started
+        limit = 60 * job.minutes if job.minutes is not None else None
+        recent.append(run.take_step(next(stream), elapsed / limit if limit else 0.0))
+        if rank == 0 and run.step % 10 == 0:
+            speed = (run.tokens - before) / (time.monotonic() - started)
+            report(Progress(run.tokens, recipe.tokens, run.step, float(np.mean(recent)), speed))
+            recent = []
+        if rank == 0 and run.step % job.checkpoint_every == 0:
+            run.save()
+    if rank == 0:
+        run.save()
+
+
+class _Run:
+    """The state of a run: weights, their average, the optimiser, and how far it is."""
+
+    def __init__(self, recipe: Recipe, network: TextNetwork, out: Path, workers: int) -> None:
+        self.recipe, self.network, self.out, self._workers = recipe, network, out, workers
+        head = [p for n, p in network.named_parameters() if n.startswith("head")]
+        rest = [p for n, p in network.named_parameters() if not n.startswith("head")]
+        self._optimizer = torch.optim.AdamW(
+            [
+                {"params": rest, "lr": recipe.learning_rate},
+                {"params": head, "lr": recipe.head_learning_rate},
+            ],
+            weight_decay=recipe.weight_decay,
+            betas=(0.9, 0.98),
+        )
+        self._rates = [recipe.learning_rate, recipe.head_learning_rate]
+        self._average = {n: p.detach().clone() for n, p in network.named_parameters()}
+        self.step = 0
+        self.tokens = 0
+        self.share = 0.0  #: of the run that is done
+
+    def take_step(self, batch: _Batch, time_share: float) -> float:
+        """One update from the batches of all workers; returns their mean loss."""
+        warm = min(1.0, self.share / self.recipe.warm_up) if self.recipe.warm_up else 1.0
+        factor = max(0.02, min(warm, 1.0 - self.share))
+        for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = rate * factor
+        loss = loss_of(self.network(batch.ids, batch.mask), batch.target, batch.weight)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        mean_loss, tokens, time_share = self._share_gradients(
+            float(loss.detach()), batch.tokens, time_share
+        )
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self._optimizer.step()
+        self.step += 1
+        self.tokens += tokens
+        self.share = max(self.tokens / self.recipe.tokens, time_share)
+        # Early averages would remember the start for too long.
+        decay = min(self.recipe.averaging, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, parameter in self.network.named_parameters():
+                self._average[name].lerp_(parameter, 1 - decay)
+        return mean_loss
+
+    def _share_gradients(
+        self, loss: float, tokens: int, time_share: float
+    ) -> tuple[float, int, float]:
+        if self._workers == 1:
+            return loss, tokens, time_share
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        figures = torch.tensor([loss, float(tokens), time_share])
+        flat = torch.cat([*(g.reshape(-1) for g in gradients), figures])
+        distributed.all_reduce(flat)
+        at = 0
+        for gradient in gradients:
+            gradient.copy_(flat[at : at + gradient.numel()].view_as(gradient) / self._workers)
+            at += gradient.numel()
+        loss_sum, token_sum, time_sum = flat[at:].tolist()
+        return loss_sum / self._workers, round(token_sum), time_sum / self._workers
+
+    def save(self) -> None:
+        """Write the checkpoint, and the averaged weights as a model."""
+        path = self.out / "checkpoint.pt"
+        torch.save(
+            {
+                "recipe": self.recipe.model_dump_json(),
+                "weights": self.network.adapter_state(),
+                "average": self._average,
+                "optimizer": self._optimizer.state_dict(),
+                "step": self.step,
+                "tokens": self.tokens,
+            },
+            path.with_suffix(".new"),
+        )
+        path.with_suffix(".new").replace(path)
+        self.write_model()
+
+    def resume(self) -> None:
+        """Go on from the checkpoint, if there is one."""
+        path = self.out / "checkpoint.pt"
+        if not path.is_file():
+            return
+        remedy = "choose another output folder, or delete it to start anew"
+        try:
+            saved = torch.load(path, weights_only=True)
+            recipe = Recipe.model_validate_json(saved["recipe"])
+            if recipe != self.recipe:
+                raise UnusableCheckpoint(f"{path}: made by another recipe; {remedy}")
+            self.network.load_state_dict(saved["weights"], strict=False)
+            self._average = saved["average"]
+            self._optimizer.load_state_dict(saved["optimizer"])
+            self.step, self.tokens = int(saved["step"]), int(saved["tokens"])
+            self.share = self.tokens / self.recipe.tokens
+        except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
+            raise UnusableCheckpoint(f"{path}: damaged ({error}); {remedy}") from error
+        _log.info("going on at step %d", self.step)
+
+    def write_model(self) -> Path:
+        """The averaged weights as a model folder, not yet calibrated."""
+        folder = self.out / "model"
+        parameters = dict(self.network.named_parameters())
+        own = {name: p.detach().clone() for name, p in parameters.items()}
+        with torch.no_grad():
+            for name, value in self._average.items():
+                parameters[name].copy_(value)
+        write_model(
+            folder,
+            self.network,
+            ModelDescription(
+                name=self.recipe.name,
+                version=self.recipe.version,
+                outputs=OUTPUTS,
+                rank=self.recipe.rank,
+                layers=self.recipe.layers,
+                fixed=self.recipe.fixed,
+                weights_sha256="",
+                calibration=Calibration(version="none"),
+            ),
+        )
+        with torch.no_grad():
+            for name, value in own.items():
+                parameters[name].copy_(value)
+        return folder
+
+
+__all__ = ["InvalidRecipe", "Mixture", "Progress", "Recipe", "read_recipe", "train"]
