@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from moderation.classifiers.base import DecodedImage, LocatedText, Prepared
 from moderation.classifiers.image.decoding import ImageRefused, SafeDecoder
 from moderation.classifiers.image.drawn_text import DrawnTextReader
+from moderation.classifiers.image.video import VideoWatcher
 from moderation.classifiers.text.language import LanguageIdentifier
 from moderation.items import ImagePart, Item
 from moderation.settings import Settings
@@ -21,6 +22,7 @@ class Preparation:
         decoder: the only door through which image bytes come in.
         languages: tells the language of a text.
         reader: reads text drawn on images, or None to leave it unread.
+        watcher: takes key frames out of videos, looks at them and reads them.
         allow_paths: whether an item may name files of this machine; a service says no.
     """
 
@@ -29,12 +31,14 @@ class Preparation:
         decoder: SafeDecoder,
         languages: LanguageIdentifier,
         reader: DrawnTextReader | None,
+        watcher: VideoWatcher,
         *,
         allow_paths: bool = True,
     ) -> None:
         self._decoder = decoder
         self._languages = languages
         self._reader = reader
+        self._watcher = watcher
         self._allow_paths = allow_paths
 
     @classmethod
@@ -49,13 +53,17 @@ class Preparation:
             SafeDecoder.from_settings(settings),
             LanguageIdentifier(),
             reader,
+            VideoWatcher.from_settings(settings),
             allow_paths=allow_paths,
         )
 
     @property
     def versions(self) -> Mapping[str, str]:
         """Versions of what reads and decides here, as stored with every assessment."""
-        found = {self._languages.name: self._languages.version}
+        found = {
+            self._languages.name: self._languages.version,
+            self._watcher.name: self._watcher.version,
+        }
         if self._reader is not None:
             found[self._reader.name] = self._reader.version
         return found
@@ -71,6 +79,14 @@ class Preparation:
             for (i, _), reading in zip(flat, readings, strict=True):
                 texts[i].extend(reading.texts)
                 signals[i].extend(reading.signals)
+        for i, item in enumerate(items):
+            watched = self._watcher.watch(
+                list(enumerate(item.videos)), allow_paths=self._allow_paths
+            )
+            for video in watched:
+                texts[i].extend(video.texts)
+                signals[i].extend(video.signals)
+                problems[i].extend(video.problems)
         return [
             self._with_languages(item, texts[i], images[i], signals[i], problems[i])
             for i, item in enumerate(items)
@@ -106,12 +122,7 @@ class Preparation:
             LocatedText(turn.text, f"turn:{n}", turn.language or "und")
             for n, turn in enumerate(item.turns)
         ]
-        subtitles = [
-            LocatedText(video.subtitles, f"video:{n}")
-            for n, video in enumerate(item.videos)
-            if video.subtitles
-        ]
-        return segments + turns + subtitles
+        return segments + turns
 
     def _with_languages(
         self,

@@ -12,7 +12,18 @@ from moderation.errors import ModerationError
 
 def build() -> typer.Typer:
     """The application with all its commands."""
-    from moderation.cli import demo, models, screen, serve
+    from moderation.cli import (
+        audit,
+        bank,
+        demo,
+        evaluate,
+        models,
+        policy,
+        reviewers,
+        screen,
+        serve,
+        train,
+    )
 
     app = typer.Typer(
         name="moderation",
@@ -25,6 +36,12 @@ def build() -> typer.Typer:
     app.command()(serve.serve)
     app.command()(serve.dashboard)
     app.command()(demo.demo)
+    app.command()(evaluate.evaluate)
+    app.add_typer(policy.app, name="policy", help="Lint, compare, explain and version the packs.")
+    app.add_typer(bank.app, name="bank", help="Banks of known images.")
+    app.add_typer(reviewers.app, name="reviewers", help="The people who review.")
+    app.add_typer(audit.app, name="audit", help="The audit log.")
+    app.add_typer(train.app, name="train", help="Train models on labelled data.")
     app.add_typer(models.app, name="models", help="Prepare and list the models.")
     return app
 
