@@ -1,4 +1,4 @@
-"""Settings of the optional image models, from the environment (`MODERATION_IMAGE_…`)."""
+"""Settings of optional image models and of fetching: `MODERATION_IMAGE_…` in the environment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from moderation.taxonomy import category
 
 
 class ImageSettings(BaseSettings):
-    """What the classifiers `image_head`, `image_model` and `image_zero_shot` need to be told."""
+    """What fetching and the classifiers `image_head`, `image_model`, `image_zero_shot` need."""
 
     model_config = SettingsConfigDict(env_prefix="MODERATION_IMAGE_", extra="ignore", frozen=True)
 
@@ -47,6 +47,15 @@ class ImageSettings(BaseSettings):
         "`.example.org` means all below). Empty means that none is fetched.",
     )
 
+    fetch_internal_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="`host:port` of your own media servers, fetched from by plain HTTP and at "
+        "private addresses too (comma-separated).",
+    )
+    fetch_seconds: float = Field(
+        default=10.0, gt=0, description="Longest time for fetching one image, in seconds."
+    )
+
     @field_validator("model_labels", "zero_shot_prompts", mode="before")
     @classmethod
     def _json_object(cls, value: object) -> object:
@@ -62,7 +71,7 @@ class ImageSettings(BaseSettings):
     def _categories(cls, value: dict[str, str]) -> dict[str, str]:
         return {label: category(name).id for label, name in value.items()}
 
-    @field_validator("fetch_hosts", mode="before")
+    @field_validator("fetch_hosts", "fetch_internal_hosts", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):

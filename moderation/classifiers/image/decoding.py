@@ -20,8 +20,10 @@ import numpy as np
 
 from moderation.classifiers.base import DecodedImage
 from moderation.classifiers.image import decoding_worker
+from moderation.classifiers.image.configuration import ImageSettings
 from moderation.classifiers.image.content_type import pillow_format
 from moderation.classifiers.image.decoding_pool import WorkerPool
+from moderation.classifiers.image.fetching import SafeFetcher
 from moderation.classifiers.image.refusals import ImageRefused
 from moderation.items import ImagePart
 from moderation.settings import Settings
@@ -74,7 +76,13 @@ class SafeDecoder:
     @classmethod
     def from_settings(cls, settings: Settings) -> SafeDecoder:
         """The process's one decoder with these limits, so that its workers are shared."""
-        return shared_decoder(DecodingLimits.from_settings(settings))
+        own = ImageSettings()
+        return shared_decoder(
+            DecodingLimits.from_settings(settings),
+            own.fetch_hosts,
+            own.fetch_internal_hosts,
+            own.fetch_seconds,
+        )
 
     def decode(self, data: bytes, *, index: int = 0) -> DecodedImage:
         """The image in these bytes.
@@ -189,9 +197,22 @@ def read_file(path: Path, limit: int) -> bytes:
 
 
 @cache
-def shared_decoder(limits: DecodingLimits | None = None) -> SafeDecoder:
+def shared_decoder(
+    limits: DecodingLimits | None = None,
+    fetch_hosts: tuple[str, ...] = (),
+    fetch_internal_hosts: tuple[str, ...] = (),
+    fetch_seconds: float = 10.0,
+) -> SafeDecoder:
     """The process's one decoder with these limits."""
-    return SafeDecoder(limits)
+    fetch = None
+    if fetch_hosts or fetch_internal_hosts:
+        fetch = SafeFetcher(
+            fetch_hosts,
+            internal_hosts=fetch_internal_hosts,
+            max_bytes=(limits or DecodingLimits()).max_bytes,
+            seconds=fetch_seconds,
+        )
+    return SafeDecoder(limits, fetch=fetch)
 
 
 def decode(data: bytes, *, index: int = 0) -> DecodedImage:
