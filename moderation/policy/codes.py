@@ -12,12 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from moderation.policy.effects import (
+    ACTION_WORDS,
     AccountEffect,
     Distribution,
     Effects,
     MoneyEffect,
     SideEffect,
     Visibility,
+    action_word,
 )
 
 Code = npt.NDArray[np.uint32]
@@ -65,10 +67,24 @@ def decode(code: int) -> Effects:
     )
 
 
+_ACTIONS = np.array(
+    [
+        ACTION_WORDS.index(action_word(decode(code).visibility, decode(code).distribution))
+        for code in range(128)
+    ],
+    dtype=np.int8,
+)
+
+
 def levels(codes: Code, shift: int) -> npt.NDArray[np.int8]:
     """`(n,)` int8: the level of one axis (or of severity) in each code."""
     field = (codes >> np.uint32(shift)) & np.uint32(thermometer(_WIDTHS[shift]))
-    return np.asarray(_LEVELS[field])
+    return np.take(_LEVELS, field.astype(np.uint8))
+
+
+def actions(codes: Code) -> npt.NDArray[np.int8]:
+    """`(n,)` int8: index into `ACTION_WORDS`, read from the bits of visibility and distribution."""
+    return np.take(_ACTIONS, (codes & np.uint32(0x7F)).astype(np.uint8))
 
 
 def flags(codes: Code, shift: int) -> npt.NDArray[np.bool_]:

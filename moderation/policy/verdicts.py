@@ -16,6 +16,7 @@ from moderation.policy.codes import (
     REVIEW_SHIFT,
     SAMPLE_SHIFT,
     SEVERITY_SHIFT,
+    actions,
     decode,
     flags,
     levels,
@@ -32,8 +33,6 @@ NO_RANK = np.iinfo(np.int16).max  #: no rule was met
 NO_CLOCK = np.iinfo(np.int32).max  #: no clock runs
 
 _SEVERITIES = tuple(Severity)
-# Action word by [visibility, distribution limited]: see `effects.action_word`.
-_WORDS = np.array([[0, 4], [1, 4], [2, 4], [3, 4], [5, 5], [6, 6]], dtype=np.int8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ class Verdicts:
 
     def action(self, region: str) -> npt.NDArray[np.int8]:
         """`(n,)` index into `ACTION_WORDS`."""
-        return _WORDS[self.visibility(region), np.minimum(self.distribution(region), 1)]
+        return actions(self.codes[self.group_of[region]])
 
     def needs_review(self, region: str) -> npt.NDArray[np.bool_]:
         """`(n,)` whether a person must look."""
