@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
 from moderation.classifiers.base import DecodedImage, LocatedText
 from moderation.classifiers.image.codes import Code, code_signals, read_codes
@@ -66,16 +67,24 @@ class DrawnTextReader:
         Raises:
             ModelUnavailable: the recogniser's models are missing.
         """
-        return [self._examine(image) for image in images]
+        frames = [(image.pixels, *image.frames) for image in images]
+        found = iter(self._recogniser.lines_of_all([frame for own in frames for frame in own]))
+        return [
+            self._examine(image, [(frame, next(found)) for frame in own])
+            for image, own in zip(images, frames, strict=True)
+        ]
 
-    def _examine(self, image: DecodedImage) -> DrawnText:
+    def _examine(
+        self,
+        image: DecodedImage,
+        frames: Sequence[tuple[npt.NDArray[np.uint8], Sequence[RecognisedLine]]],
+    ) -> DrawnText:
         read: list[DrawnLine] = []
         unread: list[ImageBox] = []
         texts: list[LocatedText] = []
         signals: list[Signal] = []
         seen: set[str] = set()
-        for frame, pixels in enumerate((image.pixels, *image.frames)):
-            found = self._recogniser.lines(pixels)
+        for frame, (pixels, found) in enumerate(frames):
             height, width = pixels.shape[:2]
             lines = [_line(line, width, height, frame) for line in found]
             good = [line for line, raw in zip(lines, found, strict=True) if raw.read]

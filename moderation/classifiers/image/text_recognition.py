@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,14 +56,17 @@ def looks_like_nothing(text: str) -> bool:
 class TextRecogniser:
     """Detector and recogniser, loaded once when first used. Safe to use from threads.
 
+    A single picture is read with all threads at once. Several pictures are read side by side with
+    one thread each, which wastes none of them; for that the networks are loaded a second time.
+
     Args:
-        threads: of each network; 0 means one per available core.
+        threads: how many; 0 means one per available core.
     """
 
     def __init__(self, threads: int = 0) -> None:
         self._threads = threads or len(os.sched_getaffinity(0))
         self._lock = threading.Lock()
-        self._engine: Any = None
+        self._engines: dict[int, Any] = {}
 
     def lines(self, pixels: npt.NDArray[np.uint8]) -> list[RecognisedLine]:
         """Every place that looks like text, whether it could be read or not.
@@ -73,90 +77,112 @@ class TextRecogniser:
         Raises:
             ModelUnavailable: the models are missing.
         """
-        with self._lock:  # the package keeps state between its steps
-            return self._lines(pixels)
+        return _lines(self._load(self._threads), pixels)
 
-    def _load(self) -> Any:
-        if self._engine is None:
-            from rapidocr import RapidOCR
+    def lines_of_all(self, pictures: Sequence[npt.NDArray[np.uint8]]) -> list[list[RecognisedLine]]:
+        """`lines` of each picture, in order.
 
-            try:
-                self._engine = RapidOCR(
-                    params={
-                        "Global.log_level": "critical",
-                        "Det.limit_type": "max",
-                        "Det.limit_side_len": _DETECTION_SIDE,
-                        # At the default of 0.9 half of the upside-down lines stay upside down.
-                        "Cls.cls_thresh": 0.6,
-                        "EngineConfig.onnxruntime.intra_op_num_threads": self._threads,
-                    }
-                )
-            except Exception as error:
-                raise ModelUnavailable(
-                    f"the text reader cannot be loaded: {error}; reinstall the package rapidocr"
-                ) from error
-        return self._engine
+        Raises:
+            ModelUnavailable: the models are missing.
+        """
+        if len(pictures) < 2 or self._threads < 2:
+            return [self.lines(pixels) for pixels in pictures]
+        engine = self._load(1)
+        with ThreadPoolExecutor(min(self._threads, len(pictures))) as threads:
+            return list(threads.map(lambda pixels: _lines(engine, pixels), pictures))
 
-    def _lines(self, pixels: npt.NDArray[np.uint8]) -> list[RecognisedLine]:
-        from rapidocr.main import RapidOCRError
-        from rapidocr.utils.process_img import map_boxes_to_original
+    def _load(self, threads: int) -> Any:
+        with self._lock:
+            if threads not in self._engines:
+                self._engines[threads] = _load_engine(threads)
+            return self._engines[threads]
 
-        height, width = pixels.shape[:2]
-        if min(height, width) < 8:
-            return []
-        engine = self._load()
-        picture, steps = engine.preprocess_img(np.ascontiguousarray(pixels[:, :, ::-1]))
-        try:
-            crops, found = engine.detect_and_crop(picture, steps)
-        except RapidOCRError:  # "the text detection result is empty"
-            return []
-        usable = [i for i, crop in enumerate(crops) if min(crop.shape[:2]) > 0]
-        if not usable:
-            return []
-        crops = [crops[i] for i in usable]
-        upright = engine.cls_and_rotate(crops)[0]
-        texts, scores = self._recognise(upright)
-        turned = [bool((a != b).any()) for a, b in zip(crops, upright, strict=True)]
-        # A wrong guess of the direction; then a picture that is mirrored to escape being read.
-        for change, turns in ((_upside_down, True), (_mirrored, False)):
-            doubtful = [i for i, score in enumerate(scores) if score < SURE]
-            better = self._better(change, upright, doubtful, texts, scores)
-            if better and not turns:
-                # A mirrored page has lines that read "well" either way; compare these as well.
-                rest = [i for i in range(len(texts)) if i not in doubtful]
-                self._better(change, upright, rest, texts, scores)
-            for i in better:
-                turned[i] = turned[i] != turns
-        boxes = map_boxes_to_original(np.array(found.boxes, np.float32), steps, height, width)
-        return [
-            RecognisedLine(texts[i], scores[i], float(found.scores[at]), boxes[at], turned[i])
-            for i, at in enumerate(usable)
-        ]
 
-    def _better(
-        self,
-        change: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]],
-        crops: Sequence[npt.NDArray[np.uint8]],
-        chosen: Sequence[int],
-        texts: list[str],
-        scores: list[float],
-    ) -> list[int]:
-        """Read the chosen crops changed; where that is surer, replace text and score."""
-        if not chosen:
-            return []
-        again = self._recognise([change(crops[i]) for i in chosen])
-        better = [
-            (i, text, score)
-            for i, text, score in zip(chosen, *again, strict=True)
-            if score >= SURE and score > scores[i]
-        ]
-        for i, text, score in better:
-            texts[i], scores[i] = text, score
-        return [i for i, _, _ in better]
+def _load_engine(threads: int) -> Any:
+    from rapidocr import RapidOCR
 
-    def _recognise(self, crops: list[npt.NDArray[np.uint8]]) -> tuple[list[str], list[float]]:
-        answer = self._load().recognize_txt(crops)
-        return list(answer.txts), [float(score) for score in answer.scores]
+    try:
+        engine = RapidOCR(
+            params={
+                "Global.log_level": "critical",
+                "Det.limit_type": "max",
+                "Det.limit_side_len": _DETECTION_SIDE,
+                # At the default of 0.9 half of the upside-down lines stay upside down.
+                "Cls.cls_thresh": 0.6,
+                "EngineConfig.onnxruntime.intra_op_num_threads": threads,
+            }
+        )
+        # Load all networks now; the package would do so in the first threads that need them.
+        engine.cls_and_rotate([np.zeros((32, 64, 3), np.uint8)])
+        engine.recognize_txt([np.zeros((32, 64, 3), np.uint8)])
+    except Exception as error:
+        raise ModelUnavailable(
+            f"the text reader cannot be loaded: {error}; reinstall the package rapidocr"
+        ) from error
+    return engine
+
+
+def _lines(engine: Any, pixels: npt.NDArray[np.uint8]) -> list[RecognisedLine]:
+    from rapidocr.main import RapidOCRError
+    from rapidocr.utils.process_img import map_boxes_to_original
+
+    height, width = pixels.shape[:2]
+    if min(height, width) < 8:
+        return []
+    picture, steps = engine.preprocess_img(np.ascontiguousarray(pixels[:, :, ::-1]))
+    try:
+        crops, found = engine.detect_and_crop(picture, steps)
+    except RapidOCRError:  # "the text detection result is empty"
+        return []
+    usable = [i for i, crop in enumerate(crops) if min(crop.shape[:2]) > 0]
+    if not usable:
+        return []
+    crops = [crops[i] for i in usable]
+    upright = engine.cls_and_rotate(crops)[0]
+    texts, scores = _recognise(engine, upright)
+    turned = [bool((a != b).any()) for a, b in zip(crops, upright, strict=True)]
+    # A wrong guess of the direction; then a picture that is mirrored to escape being read.
+    for change, turns in ((_upside_down, True), (_mirrored, False)):
+        doubtful = [i for i, score in enumerate(scores) if score < SURE]
+        better = _better(engine, change, upright, doubtful, texts, scores)
+        if better and not turns:
+            # A mirrored page has lines that read "well" either way; compare these as well.
+            rest = [i for i in range(len(texts)) if i not in doubtful]
+            _better(engine, change, upright, rest, texts, scores)
+        for i in better:
+            turned[i] = turned[i] != turns
+    boxes = map_boxes_to_original(np.array(found.boxes, np.float32), steps, height, width)
+    return [
+        RecognisedLine(texts[i], scores[i], float(found.scores[at]), boxes[at], turned[i])
+        for i, at in enumerate(usable)
+    ]
+
+
+def _better(
+    engine: Any,
+    change: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]],
+    crops: Sequence[npt.NDArray[np.uint8]],
+    chosen: Sequence[int],
+    texts: list[str],
+    scores: list[float],
+) -> list[int]:
+    """Read the chosen crops changed; where that is surer, replace text and score."""
+    if not chosen:
+        return []
+    again = _recognise(engine, [change(crops[i]) for i in chosen])
+    better = [
+        (i, text, score)
+        for i, text, score in zip(chosen, *again, strict=True)
+        if score >= SURE and score > scores[i]
+    ]
+    for i, text, score in better:
+        texts[i], scores[i] = text, score
+    return [i for i, _, _ in better]
+
+
+def _recognise(engine: Any, crops: list[npt.NDArray[np.uint8]]) -> tuple[list[str], list[float]]:
+    answer = engine.recognize_txt(crops)
+    return list(answer.txts), [float(score) for score in answer.scores]
 
 
 def _upside_down(crop: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
