@@ -19,6 +19,11 @@ __all__ = ["ContactTokens", "LanguageIdentifier", "TextClassifier", "contacts", 
 
 def text(settings: Settings) -> Classifier:
     """The text classifier in force: the shipped model, or the one that the settings name."""
+    if settings.text_model:
+        # Imported here: transformers takes seconds, and the shipped model does not need it.
+        from moderation.classifiers.text.huggingface import HuggingFaceClassifier
+
+        return HuggingFaceClassifier.from_settings(settings)
     return TextClassifier.from_settings(settings)
 
 

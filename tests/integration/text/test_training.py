@@ -1,0 +1,67 @@
+"""A short training run with the real encoder: it learns, stops, goes on, and is a usable model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from moderation.classifiers.text.model import TextModel
+from moderation.settings import Settings
+from moderation.tuning.training import (
+    Progress,
+    Recipe,
+    UnusableCheckpoint,
+    read_recipe,
+    train,
+)
+from moderation.tuning.training_rows import OUTPUTS
+
+SHORT = read_recipe("base").model_copy(
+    update={
+        "tokens": 8_000, "batch_tokens": 400, "layers": 2, "fixed": 1, "rank": 4, "warm_up": 0.1,
+        "longest": 40, "shares": {"functions": 0.6, "harmless": 0.4}, "averaging": 0.5,
+    }
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Progress]]:
+    out = tmp_path_factory.mktemp("run")
+    steps: list[Progress] = []
+    train(SHORT, out, Settings().model_cache, None, report=steps.append)
+    return out, steps
+
+
+def test_the_loss_falls(run: tuple[Path, list[Progress]]) -> None:
+    _, steps = run
+    assert steps[-1].loss < 0.8 * steps[0].loss
+
+
+def test_the_result_is_a_model_with_all_outputs(run: tuple[Path, list[Progress]]) -> None:
+    model = TextModel(run[0] / "model", Settings().model_cache)
+    assert model.outputs == OUTPUTS
+    (scored,) = model.score(["hello there"], ["en"])
+    assert scored.best.shape == (len(OUTPUTS),)
+
+
+def test_a_finished_run_goes_on_from_its_checkpoint(run: tuple[Path, list[Progress]]) -> None:
+    out, steps = run
+    more: list[Progress] = []
+    train(SHORT, out, Settings().model_cache, None, report=more.append)
+    assert more == []
+    assert (out / "model" / "weights.safetensors").is_file()
+    assert steps
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(run: tuple[Path, list[Progress]]) -> None:
+    other: Recipe = SHORT.model_copy(update={"seed": 5})
+    with pytest.raises(UnusableCheckpoint, match="another recipe"):
+        train(other, run[0], Settings().model_cache, None)
+
+
+def test_a_damaged_checkpoint_is_refused(run: tuple[Path, list[Progress]], tmp_path: Path) -> None:
+    content = (run[0] / "checkpoint.pt").read_bytes()
+    (tmp_path / "checkpoint.pt").write_bytes(content[: len(content) // 2])
+    with pytest.raises(UnusableCheckpoint, match="damaged"):
+        train(SHORT, tmp_path, Settings().model_cache, None)

@@ -1,0 +1,75 @@
+"""Readings of disguised text."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from moderation.classifiers.text.normalise import LONGEST, pinyin_key, readings
+
+DISGUISED = {
+    "v.x 123456": "vx 123456",
+    "l o a n today": "loan today",
+    "fаke bag": "fake bag",  # Cyrillic а
+    "h̷a̷t̷e̷ this": "hate this",
+    "r3plica watch": "replica watch",
+    "微_信": "微信",
+    "薇❤": "薇信",
+    "贝兼钅戋": "赚钱",
+    "禾厶亻言我": "私信我",
+    "噯伱": "爱你",
+    "sewerslide": "suicide",
+    "ⓥⓧ": "微信",
+    "煎职": "兼职",
+    "进qun": "进qun",
+}
+
+
+@pytest.mark.parametrize(("written", "meant"), [p for p in DISGUISED.items() if p[0] != p[1]])
+def test_a_disguise_is_among_the_readings(written: str, meant: str) -> None:
+    found = readings(written, "zh" if any("\u4e00" <= c <= "\u9fff" for c in written) else "en")
+    assert meant in [reading.text for reading in found]
+    assert all(reading.transformations for reading in found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What a lovely day! 100% sun, 2 cats, 1 dog.",
+        "今天天气不错，我们去爬山！",
+        "這個東西多少錢",
+        "naïve café résumé, déjà vu",
+        "Привет, как дела?",
+        "नमस्ते, आप कैसे हैं?",
+        "สวัสดีค่ะ ขอบคุณมาก",
+        "مرحبا كيف حالك",
+        "안녕하세요 ㅋㅋㅋㅋ",
+    ],
+)
+def test_plain_text_has_no_other_reading(text: str) -> None:
+    assert readings(text) == ()
+
+
+def test_a_note_shows_what_was_done_and_the_text_as_read() -> None:
+    (reading,) = readings("亻尔好", "zh")
+    assert reading.note == "read with parts put together: 你好"
+
+
+def test_sounds_that_are_often_mixed_up_are_one_key() -> None:
+    assert pinyin_key("煎职") == pinyin_key("兼职") == pinyin_key("兼紫")
+    assert pinyin_key("微信") == pinyin_key("威信")
+    assert pinyin_key("no characters") == ""
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.text(max_size=200))
+def test_readings_are_few_differ_from_the_text_and_are_stable(text: str) -> None:
+    found = readings(text, "und")
+    assert len(found) <= 2
+    assert all(reading.text != text for reading in found)
+    assert readings(text, "und") == found
+
+
+def test_very_long_text_is_left_alone() -> None:
+    assert readings("v.x " * LONGEST) == ()
