@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image, ImageDraw
+from typer.testing import CliRunner
 
 from moderation.classifiers.base import DecodedImage, Prepared
 from moderation.classifiers.image.decoding import SafeDecoder
@@ -25,6 +27,7 @@ from moderation.classifiers.image.trained_head import (
     TrainedHeadClassifier,
     image_head,
 )
+from moderation.cli import train_image
 from moderation.errors import ModelUnavailable
 from moderation.items import Item
 from moderation.settings import Settings
@@ -206,3 +209,13 @@ def test_the_factory_says_what_it_needs(monkeypatch, training, tmp_path):
     training.head.save(tmp_path, training.card)
     monkeypatch.setenv("MODERATION_IMAGE_HEAD", str(tmp_path))
     assert image_head(Settings()).categories == {"counterfeit"}
+
+
+def test_the_command_trains_a_head_that_can_be_used(folder, tmp_path):
+    app = typer.Typer()
+    app.command()(train_image.image)
+    result = CliRunner().invoke(app, [str(folder), "--out", str(tmp_path / "head")])
+    assert result.exit_code == 0, result.output
+    assert "broken.png" in result.stderr
+    assert "counterfeit" in result.stdout
+    assert TrainedHead.load(tmp_path / "head").facts.categories == ("counterfeit",)

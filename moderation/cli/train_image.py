@@ -1,0 +1,57 @@
+"""`moderation train image`: image categories of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from moderation.settings import Settings
+
+
+def image(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="One folder per category id with its pictures, and `none` with harmless ones."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the head and its model card.")] = Path(
+        "image-head"
+    ),
+) -> None:
+    """Train image categories on your own labelled pictures.
+
+    A head is fitted on frozen features, calibrated and measured by cross-validation. Afterwards set
+    MODERATION_IMAGE_HEAD to its folder and add `image_head` to MODERATION_CLASSIFIERS.
+    """
+    from moderation.classifiers.image.decoding import SafeDecoder
+    from moderation.classifiers.image.efficientnet_lite import ImageFeatures
+    from moderation.classifiers.image.head_training import train
+    from moderation.classifiers.image.labelled_pictures import labelled_files, read_pictures
+
+    console, complaints = Console(), Console(stderr=True)
+    files = labelled_files(folder)
+    with complaints.status(f"Looking at {sum(map(len, files.values()))} pictures…"):
+        pictures = read_pictures(files, SafeDecoder.from_settings(Settings()), ImageFeatures())
+    for refused in pictures.refused:
+        complaints.print(refused, highlight=False, markup=False, soft_wrap=True)
+    with complaints.status("Training…"):
+        training = train(pictures)
+    training.head.save(out, training.card)
+    table = Table("category", "pictures", "average precision", "Brier score", "threshold", "recall")
+    for report in training.reports:
+        reached = report.threshold is not None
+        table.add_row(
+            report.category,
+            f"{report.pictures:,}",
+            f"{report.average_precision:.3f}",
+            f"{report.brier:.3f}",
+            f"{report.threshold:.3f}" if reached else "not reached",
+            f"{report.recall:.0%}" if reached else "–",
+        )
+    console.print(table)
+    console.print(f"Head {training.head.facts.version} and its card are in {out}.", highlight=False)
