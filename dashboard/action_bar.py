@@ -13,7 +13,6 @@ from dashboard import session as sessions
 from dashboard.session import LastDecision, Message, Session
 from moderation.errors import ModerationError
 from moderation.queue import ACTIONS, CaseFile, ClaimedJob, LeaseLost
-from moderation.queue import take_break as record_break
 from moderation.taxonomy import CATEGORIES, CONTEXT_TAGS
 
 #: Keys beside 1, 2, 3 … for the actions. Streamlit keeps C and R for itself.
@@ -202,14 +201,6 @@ def undo_button(person: Session) -> None:
         on_click=_undo,
         args=(person,),
     )
-
-
-def take_break(person: Session) -> None:
-    """A break is written down, so that it counts as work; the item goes back."""
-    sidebar.give_back(person)
-    person.working = False
-    record_break(connection.database(), person.reviewer_id)
-    person.tell("info", "Enjoy your break. It counts as work; nothing is in your hands.")
 
 
 def _value(name: str, person: Session) -> object:

@@ -41,6 +41,7 @@ def main() -> None:
         review.resume(person)
         sidebar.show(person, reviewer)
         page.run()
+        sidebar.show_own(person, reviewer)
 
 
 def _pages(reviewer: Reviewer) -> list[st.Page]:

@@ -16,7 +16,10 @@ from itertools import pairwise
 from markupsafe import Markup, escape
 
 #: Characters shown of one text before a reviewer asks for all of it.
-SHOWN_CHARACTERS = 3000
+SHOWN_CHARACTERS = 1500
+
+#: Evidence that begins after so many characters lies below what fits on the screen.
+FAR_DOWN = 600
 
 #: Most characters that are ever put into a page at once; a browser crawls beyond this.
 MOST_CHARACTERS = 60_000
@@ -82,13 +85,10 @@ def show_text(
         highlights: evidence; stretches outside of the text are ignored.
         shown: characters shown from the start; evidence further on keeps its surroundings.
     """
-    found = sorted(
-        (h for h in highlights if 0 <= h.start < min(h.end, len(text))),
-        key=lambda h: (h.start, h.end),
-    )
+    found = _inside(text, highlights)
     pieces: list[Markup] = []
     position = 0
-    for start, end in _windows(len(text), found, min(shown, MOST_CHARACTERS)):
+    for start, end in _windows(len(text), found, shown):
         if start > position:
             pieces.append(_left_out(start - position))
         pieces.extend(_marked(text, start, end, found))
@@ -98,9 +98,17 @@ def show_text(
     return Markup("").join(pieces)
 
 
-def is_shortened(text: str, shown: int = SHOWN_CHARACTERS) -> bool:
+def is_shortened(
+    text: str, highlights: Iterable[Highlight] = (), *, shown: int = SHOWN_CHARACTERS
+) -> bool:
     """Whether `show_text` leaves something of this text out."""
-    return len(text) > shown
+    windows = _windows(len(text), _inside(text, highlights), shown)
+    return sum(end - start for start, end in windows) < len(text)
+
+
+def _inside(text: str, highlights: Iterable[Highlight]) -> list[Highlight]:
+    found = [h for h in highlights if 0 <= h.start < min(h.end, len(text))]
+    return sorted(found, key=lambda h: (h.start, h.end))
 
 
 def short(text: str, characters: int = 120) -> str:
@@ -113,8 +121,11 @@ def short(text: str, characters: int = 120) -> str:
 
 
 def _windows(length: int, highlights: Sequence[Highlight], shown: int) -> list[tuple[int, int]]:
-    windows = [(0, min(length, shown))]
-    budget = MOST_CHARACTERS
+    first = min(length, shown, MOST_CHARACTERS)
+    if shown < length and highlights and highlights[0].start > FAR_DOWN:
+        # Nobody should have to scroll to the reason for which they were asked.
+        first = AROUND_EVIDENCE
+    windows = [(0, first)]
     for highlight in highlights:
         start = max(0, highlight.start - AROUND_EVIDENCE)
         end = min(length, min(highlight.end, highlight.start + shown) + AROUND_EVIDENCE)
@@ -123,7 +134,7 @@ def _windows(length: int, highlights: Sequence[Highlight], shown: int) -> list[t
             windows[-1] = (last_start, max(last_end, end))
         else:
             windows.append((start, end))
-        if sum(b - a for a, b in windows) > budget:
+        if sum(b - a for a, b in windows) > MOST_CHARACTERS:
             break
     return windows
 

@@ -82,7 +82,7 @@ def _written(
         notes=seen.notes[:3],
         body=show_text(text, seen.highlights, shown=shown),
     )
-    if is_shortened(text) and part not in view.unfolded:
+    if part not in view.unfolded and is_shortened(text, seen.highlights):
         _unfold_button(part, f"Show more of this text ({len(text):,} characters)", view)
 
 

@@ -10,33 +10,83 @@ from dashboard import connection, templates, wording
 from dashboard import session as sessions
 from dashboard.session import Session
 from moderation.errors import ModerationError
-from moderation.queue import LeaseLost
+from moderation.queue import LeaseLost, Standing, own_standing
+from moderation.queue import take_break as record_break
 from moderation.queue.backlog import Backlog, backlog
+from moderation.records.people import change_reviewer
 from moderation.records.people_tables import Reviewer
+from moderation.taxonomy import CATEGORIES
 
 #: How often a lease is renewed while the page is open, in seconds.
 HEARTBEAT_SECONDS = 45
 
 
 def show(person: Session, reviewer: Reviewer) -> None:
-    """The sidebar of every page."""
+    """Who is here, and the queues; on every page."""
     waiting = backlog(connection.database())
     with st.sidebar:
-        templates.show(
-            "who",
-            name=reviewer.display_name or reviewer.id,
-            languages=[wording.language_title(tag) for tag in reviewer.languages],
-        )
+        with st.container(horizontal=True, vertical_alignment="top", gap="xxsmall", key="who"):
+            templates.show(
+                "who",
+                name=reviewer.display_name or reviewer.id,
+                languages=[wording.language_title(tag) for tag in reviewer.languages],
+            )
+            st.button(
+                "Sign out",
+                key="sign-out",
+                type="tertiary",
+                icon=":material/logout:",
+                on_click=leave,
+                args=(person,),
+            )
         _queues(person, reviewer, waiting)
+
+
+def show_own(person: Session, reviewer: Reviewer) -> None:
+    """The lease of the job in hand and the person's own shift, which nobody else sees; after the
+    page, because the page may have claimed a job."""
+    standing = own_standing(connection.database(), person.reviewer_id, connection.queue().rules)
+    with st.sidebar, st.container(gap="xxsmall"):
         _lease()
-        st.button(
-            "Sign out",
-            key="sign-out",
-            type="tertiary",
-            icon=":material/logout:",
-            on_click=leave,
-            args=(person,),
+        st.html('<div class="side-title">My shift</div>')
+        templates.show("shift", standing=standing, share=min(1.0, _share(standing)))
+        with st.container(horizontal=True, gap="small"):
+            st.button(
+                "Take a break",
+                key="break",
+                type="tertiary",
+                help="It counts as work. The item in your hands goes back to its queue.",
+                on_click=take_break,
+                args=(person,),
+            )
+            with st.popover("Leave out", type="tertiary"):
+                _opt_outs(reviewer)
+
+
+def _share(standing: Standing) -> float:
+    return standing.weighted_minutes / standing.hard_cap if standing.hard_cap else 0.0
+
+
+def _opt_outs(reviewer: Reviewer) -> None:
+    with st.form("opt-outs", border=False):
+        chosen = st.multiselect(
+            "Categories that you do not want to see",
+            list(CATEGORIES),
+            default=reviewer.opt_outs,
+            format_func=wording.category_title,
+            help="No reason is asked, and nobody is told.",
         )
+        if st.form_submit_button("Save"):
+            change_reviewer(connection.database(), reviewer.id, opt_outs=chosen, by=reviewer.id)
+            st.rerun()
+
+
+def take_break(person: Session) -> None:
+    """A break is written down, so that it counts as work; the item goes back."""
+    give_back(person)
+    person.working = False
+    record_break(connection.database(), person.reviewer_id)
+    person.tell("info", "Enjoy your break. It counts as work; nothing is in your hands.")
 
 
 def _queues(person: Session, reviewer: Reviewer, waiting: Backlog) -> None:

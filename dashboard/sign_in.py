@@ -16,7 +16,7 @@ def page(database: Database) -> None:
         templates.show("sign_in")
         if not list_reviewers(database):
             st.warning(
-                "There is no account yet. Create one with `moderation reviewers add NAME` "
+                "There is no account yet. Create one with `moderation reviewers create NAME` "
                 "on the machine that holds the database, then reload this page.",
                 icon=":material/person_add:",
             )

@@ -173,8 +173,8 @@ def show_author(case: CaseFile) -> None:
     templates.show(
         "author",
         facts=facts or [("Author", "not given")],
-        report=case.item.report,
-        reports=len(case.reports),
+        reports=case.reports[:4],
+        reported=len(case.reports),
         order=case.item.order,
         earlier=earlier,
         further=max(0, len(case.author_history) - len(earlier)),

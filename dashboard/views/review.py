@@ -110,9 +110,7 @@ def _nothing_in_hand(person: Session) -> None:
 def _show(case: CaseFile, person: Session) -> None:
     job, assessment = case.job, case.assessment
     for prompt in job.prompts[:1]:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.info(prompt, icon=":material/self_improvement:", width="stretch")
-            st.button("Take a break", key="break", on_click=action_bar.take_break, args=(person,))
+        st.info(prompt, icon=":material/self_improvement:")
     templates.show(
         "headline",
         lane=job.lane,

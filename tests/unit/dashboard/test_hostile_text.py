@@ -79,6 +79,14 @@ def test_a_megabyte_is_shortened_around_its_evidence() -> None:
     assert len(shown) < 3 * SHOWN_CHARACTERS
 
 
+def test_a_reviewer_need_not_scroll_to_the_reason() -> None:
+    text = "harmless words " * 300 + "HERE" + " more words" * 300
+    shown = _visible(str(show_text(text, [Highlight(4500, 4504, "Spam", 3)])))
+    assert shown.index("HERE") < 600
+    unfolded = _visible(str(show_text(text, [Highlight(4500, 4504, "Spam", 3)], shown=len(text))))
+    assert unfolded == text
+
+
 def test_ten_thousand_hits_do_not_make_an_endless_page() -> None:
     text = ("x" * 999 + "!") * 10_000
     hits = [Highlight(n * 1000 + 999, n * 1000 + 1000, "hit", 3) for n in range(10_000)]

@@ -76,5 +76,5 @@ def test_without_any_account_the_door_says_how_to_make_one(
 ) -> None:
     monkeypatch.setenv("MODERATION_DATA_DIR", str(tmp_path))
     st.cache_resource.clear()
-    assert "moderation reviewers add" in _open().warning[0].value
+    assert "moderation reviewers create" in _open().warning[0].value
     st.cache_resource.clear()
