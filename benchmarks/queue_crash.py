@@ -50,6 +50,9 @@ from moderation.signals import Assessment
 
 LEASE_SECONDS = 1.0
 
+#: However slow the machine is, a run ends after this many seconds.
+LONGEST = 120.0
+
 
 @dataclass(frozen=True)
 class ReportedScreening:
@@ -101,7 +104,6 @@ class SharedOffset:
 
 def work(name: str, url: str, media: str, ledger: str, offset: str | None, seed: int) -> None:
     """One worker: claim, perhaps renew, decide, sometimes undo or give back; for ever."""
-    # A worker is born from a server process; it dies with SIGKILL only.
     chance = random.Random(seed)
     clock = SharedOffset(Path(offset)) if offset else None
     book = os.open(ledger, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -109,7 +111,9 @@ def work(name: str, url: str, media: str, ledger: str, offset: str | None, seed:
     def note(*words: object) -> None:
         os.write(book, (json.dumps(words) + "\n").encode())
 
-    database = _patiently(lambda: open_database(url, media_dir=Path(media), clock=clock, migrate=False))
+    database = _patiently(
+        lambda: open_database(url, media_dir=Path(media), clock=clock, migrate=False)
+    )
     queue = Queue(database, QueueRules(lease_seconds=LEASE_SECONDS, exposure_hard_cap=1e9))
     while True:
         try:
@@ -167,7 +171,9 @@ def fill(database: Database, jobs: int, workers: int) -> None:
                     "report": {"kind": "insult"},
                 }
             )
-            batch.append((item, ReportedScreening(Assessment(item_id=item.id, scores={}, language="en"))))
+            batch.append(
+                (item, ReportedScreening(Assessment(item_id=item.id, scores={}, language="en")))
+            )
         record_screenings(database, batch)
 
 
@@ -178,6 +184,7 @@ def run(
     *,
     jobs: int,
     seed: int,
+    at_least: int = 0,
     clock_jumps: bool = False,
     restart: Any = None,
 ) -> CrashReport:
@@ -206,10 +213,18 @@ def run(
 
     for number in range(report.workers):
         start(number)
-    until = time.monotonic() + report.seconds
-    next_restart = time.monotonic() + min(10.0, report.seconds / 3)
-    while time.monotonic() < until:
+    begun = time.monotonic()
+    next_restart = begun + min(10.0, report.seconds / 3)
+    written = 0
+    while True:
         time.sleep(chance.uniform(0.02, 0.3))
+        size = sum(ledger.stat().st_size for ledger in ledgers if ledger.exists())
+        elapsed = time.monotonic() - begun
+        if elapsed > report.seconds and (_decided(ledgers) >= at_least or elapsed > LONGEST):
+            break
+        if size == written:
+            continue  # on a busy machine nobody has got anywhere since the last kill
+        written = size
         victim = chance.randrange(report.workers)
         process = alive[victim]
         if process.pid is not None and process.is_alive():
@@ -231,6 +246,10 @@ def run(
     return report
 
 
+def _decided(ledgers: list[Path]) -> int:
+    return sum(ledger.read_text().count('["decided"') for ledger in ledgers if ledger.exists())
+
+
 def _entries(ledgers: list[Path]) -> Iterator[list[Any]]:
     for ledger in ledgers:
         if not ledger.exists():
@@ -240,7 +259,9 @@ def _entries(ledgers: list[Path]) -> Iterator[list[Any]]:
                 yield json.loads(line)
 
 
-def compare(database: Database, ledger: Iterator[list[Any]], report: CrashReport, jobs: int) -> None:
+def compare(
+    database: Database, ledger: Iterator[list[Any]], report: CrashReport, jobs: int
+) -> None:
     """What the workers were told against what is stored."""
     claims: Counter[tuple[int, int]] = Counter()
     acknowledged: dict[int, int] = {}
@@ -252,7 +273,9 @@ def compare(database: Database, ledger: Iterator[list[Any]], report: CrashReport
         elif what == "refused":
             report.refused += 1
     report.claims = sum(claims.values())
-    report.held_by_two += [f"claim {n} of job {j} was given twice" for (j, n), k in claims.items() if k > 1]
+    report.held_by_two += [
+        f"claim {n} of job {j} was given twice" for (j, n), k in claims.items() if k > 1
+    ]
     with database.read() as session:
         stored = session.execute(select(Job)).scalars().all()
         rows = session.execute(select(Decision)).scalars().all()
@@ -273,7 +296,9 @@ def compare(database: Database, ledger: Iterator[list[Any]], report: CrashReport
     report.lost += [f"decision {d} of job {j}" for d, j in acknowledged.items() if d not in known]
     for job in stored:
         if (job.state == "done") != (standing[job.id or 0] == 1):
-            report.lost.append(f"job {job.id} is {job.state} with {standing[job.id or 0]} decisions")
+            report.lost.append(
+                f"job {job.id} is {job.state} with {standing[job.id or 0]} decisions"
+            )
     _check_events(events, report)
     try:
         audit.verify(database)
@@ -306,7 +331,16 @@ def postgresql(folder: Path) -> Iterator[tuple[str, Any]]:
         def restart() -> None:
             pgexec(
                 "pg_ctl",
-                ("-w", "-D", str(server.pgdata), "-m", "immediate", "-l", str(server.log), "restart"),
+                (
+                    "-w",
+                    "-D",
+                    str(server.pgdata),
+                    "-m",
+                    "immediate",
+                    "-l",
+                    str(server.log),
+                    "restart",
+                ),
                 bin_path=server.bin_path,
                 user=server.system_user,
             )
@@ -323,6 +357,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--workers", type=int, default=16)
     parser.add_argument("--jobs", type=int, default=2000)
+    parser.add_argument("--at-least", type=int, default=0, help="go on until so many are decided")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--restart", action="store_true")
     parser.add_argument("--clock-jumps", action="store_true")
@@ -330,7 +365,12 @@ def main() -> int:
     report = CrashReport(given.database, given.workers, given.seconds)
     with tempfile.TemporaryDirectory(prefix="queue-crash-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        options = {"jobs": given.jobs, "seed": given.seed, "clock_jumps": given.clock_jumps}
+        options = {
+            "jobs": given.jobs,
+            "seed": given.seed,
+            "at_least": given.at_least,
+            "clock_jumps": given.clock_jumps,
+        }
         if given.url:
             run(given.url, folder, report, **options)
         elif given.database == "sqlite":

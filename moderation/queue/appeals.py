@@ -16,12 +16,12 @@ from moderation.records.database import Database
 from moderation.records.errors import NotFound
 from moderation.records.item_tables import StoredItem
 from moderation.records.queue_tables import (
+    IS_WAITING_APPEAL,
     Appeal,
     AppealState,
     Decision,
     Job,
     JobKind,
-    JobState,
 )
 
 _DAY = 86_400.0
@@ -190,9 +190,7 @@ def move_ahead(session: Session, now: float, rules: QueueRules) -> None:
     session.execute(
         update(Job)
         .where(
-            col(Job.kind) == JobKind.APPEAL,
-            col(Job.state) == JobState.OPEN,
-            col(Job.lane) == 2,
+            IS_WAITING_APPEAL,
             col(Job.due_at) < now + rules.appeal_urgent_hours * 3600,
         )
         .values(lane=1)

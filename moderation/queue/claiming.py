@@ -8,6 +8,7 @@ transaction writes at a time.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,11 +23,11 @@ from moderation.queue.priority import PRIORITY_SQL
 from moderation.queue.routing import Pile
 from moderation.records.item_store import insert_rows
 from moderation.records.people_tables import Reviewer
-from moderation.records.queue_tables import Job, JobEvent, JobKind, JobState
+from moderation.records.queue_tables import IS_CLAIMED, Job, JobEvent, JobKind, JobState
 
 #: Candidates per pile and index. Every claimer sees the same ones, so more than the number of
 #: transactions that are open at the same moment; priority at claim time picks among them.
-CANDIDATES = 24
+CANDIDATES = 12
 
 #: Most piles in one statement (SQLite joins at most 500 selects).
 _PILES_PER_STATEMENT = 100
@@ -34,7 +35,7 @@ _PILES_PER_STATEMENT = 100
 
 @dataclass(frozen=True, slots=True)
 class ClaimedJob:
-    """A job in a reviewer's hands. Every write names `claim_number`; an older one is refused."""
+    """A job in a reviewer's hands. Every write names `claim_number`; another one is refused."""
 
     job_id: int
     claim_number: int
@@ -58,6 +59,12 @@ class ClaimedJob:
     prompts: tuple[str, ...] = field(default=())  #: what to tell the person first: take a break …
 
 
+def new_claim_number() -> int:
+    """A number that names one claim. Drawn by lot, not counted: after a power cut that forgot the
+    last claims, a counter would give the same number to two people."""
+    return secrets.randbelow(2**31 - 1) + 1
+
+
 def expire_leases(session: Session, now: float, lease_seconds: float) -> int:
     """Put jobs whose lease ran out back into the queue; how many.
 
@@ -66,7 +73,7 @@ def expire_leases(session: Session, now: float, lease_seconds: float) -> int:
     query = (
         select(col(Job.id), col(Job.holder), col(Job.claim_number))
         .where(
-            col(Job.state) == JobState.CLAIMED,
+            IS_CLAIMED,
             (col(Job.lease_until) < now) | (col(Job.lease_until) > now + 2 * lease_seconds),
         )
         .limit(500)
@@ -117,6 +124,7 @@ def take(
             "lane": lane,
             "now": now,
             "me": reviewer.id,
+            "number": new_claim_number(),
             "until": now + lease_seconds,
             "seniority": reviewer.seniority,
             "candidates": CANDIDATES,
@@ -153,7 +161,7 @@ def _claim_statement(piles: int, barred: int, dialect: str) -> TextClause:
     )
     return text(
         "UPDATE jobs SET state = 'claimed', holder = :me, claimed_at = :now, lease_until = :until, "  # noqa: S608
-        f"claim_number = claim_number + 1 WHERE id = ({chosen}) AND state = 'open' "
+        f"claim_number = :number WHERE id = ({chosen}) AND state = 'open' "
         f"RETURNING id, {PRIORITY_SQL} AS priority"
     ).bindparams(bindparam("now"))
 

@@ -17,7 +17,7 @@ from sqlmodel import Session, col
 from moderation.queue.priority import opening_weight
 from moderation.records.item_store import insert_rows
 from moderation.records.item_tables import StoredItem
-from moderation.records.queue_tables import Job, JobEvent, JobKind, JobState
+from moderation.records.queue_tables import IS_NOT_DONE, Job, JobEvent, JobKind, JobState
 
 #: A member whose probability differs by more than this from its leader's stands out.
 OUTLIER_DISTANCE = 0.25
@@ -86,6 +86,7 @@ def _leaders(session: Session, keys: set[str]) -> dict[tuple[str, int, int], Job
             select(Job)
             .where(
                 col(Job.cluster_key).in_(ordered[start : start + 500]),
+                IS_NOT_DONE,
                 col(Job.state).in_([JobState.OPEN.value, JobState.CLAIMED.value]),
                 col(Job.leader_id).is_(None),
                 col(Job.kind) == JobKind.REVIEW,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
+from moderation.queue.claiming import new_claim_number
 from moderation.queue.deciding import check_action
 from moderation.queue.errors import DecisionRefused
 from moderation.queue.routing import barred_categories
@@ -128,7 +129,7 @@ def maybe_plant(
         opened_at=now - clock * 0.3,
         due_at=now + clock * 0.7,
         holder=reviewer.id,
-        claim_number=1,
+        claim_number=new_claim_number(),
         claimed_at=now,
         lease_until=now + rules.lease_seconds,
     )

@@ -212,10 +212,15 @@ def _verdict_row(
 
 def _open_jobs(session: Session, entries: Sequence[_Entry], now: float, rules: QueueRules) -> None:
     waiting = _waiting_jobs(session, [e.prepared.item.id for e in entries])
-    drafts: list[tuple[_Entry, JobDraft]] = []
+    drafts: dict[str, tuple[_Entry, JobDraft]] = {}
     reports: list[tuple[_Entry, dict[str, Any]]] = []
     for entry in entries:
         item = entry.prepared.item
+        if item.id in drafts:
+            # A second report on the same item within this batch finds the job of the first.
+            _insert_jobs(session, list(drafts.values()), now, rules)
+            drafts.clear()
+            waiting |= _waiting_jobs(session, [item.id])
         trust = _reliability(session, entry.reporter_id) if item.report else 1.0
         draft = draft_job(item, entry.screening.assessment, entry.screening.verdicts, trust, now)
         if draft is None and entry.is_new:
@@ -230,31 +235,33 @@ def _open_jobs(session: Session, entries: Sequence[_Entry], now: float, rules: Q
             entry.job_id = job.id
             _merge(session, job, entry, draft, now)
         else:
-            drafts.append((entry, draft))
-            if draft.kind == JobKind.REVIEW:
-                # A second report on the same item within this batch finds the job of the first.
-                _insert_jobs(session, drafts, now, rules)
-                drafts.clear()
-                waiting |= _waiting_jobs(session, [item.id])
-    _insert_jobs(session, drafts, now, rules)
+            drafts[item.id] = (entry, draft)
+    _insert_jobs(session, list(drafts.values()), now, rules)
     insert_rows(session, StoredReport, [row | {"job_id": entry.job_id} for entry, row in reports])
 
 
 def _waiting_jobs(session: Session, item_ids: Sequence[str]) -> dict[str, Job]:
+    """The jobs that wait for any version of these items."""
     found: dict[str, Job] = {}
     unique = list(dict.fromkeys(item_ids))
     for start in range(0, len(unique), 500):
+        some = unique[start : start + 500]
+        # Two steps, each by an index; as one join the planner may walk all open jobs.
+        versions = dict(
+            session.execute(
+                select(col(StoredItem.key), col(StoredItem.id)).where(col(StoredItem.id).in_(some))
+            ).all()
+        )
         query = (
-            select(Job, col(StoredItem.id))
-            .join(StoredItem, col(StoredItem.key) == col(Job.item_key))
+            select(Job)
             .where(
-                col(StoredItem.id).in_(unique[start : start + 500]),
+                col(Job.item_key).in_(list(versions)),
                 col(Job.kind) == JobKind.REVIEW,
                 col(Job.state) != JobState.DONE,
             )
             .order_by(col(Job.id))
         )
-        found |= {item_id: job for job, item_id in session.execute(query)}
+        found |= {versions[job.item_key]: job for job in session.execute(query).scalars()}
     return found
 
 

@@ -25,6 +25,7 @@ from moderation.records.item_tables import StoredItem
 from moderation.records.people import load_reviewer
 from moderation.records.people_tables import Reviewer, Role
 from moderation.records.queue_tables import (
+    IS_CLAIMED,
     Decision,
     DecisionKind,
     Job,
@@ -70,9 +71,9 @@ class Queue:
             ExposureReached: they have seen enough for this shift.
         """
         name = reviewer if isinstance(reviewer, str) else reviewer.id
-        # Durable: a claim that a power cut forgets would be given to a second person while the
-        # first still looks at it.
-        with self.database.write() as session:
+        # No need to wait for the disk: a claim that a power cut forgets is a job that is open
+        # again, and its holder is refused at the next write, as after any lease that ended.
+        with self.database.write(durable=False) as session:
             now = self.database.now(session)
             self._tend(session, now)
             person = load_reviewer(session, name)
@@ -113,7 +114,7 @@ class Queue:
         with self.database.read() as session:
             now = self.database.now(session)
             query = select(Job).where(
-                col(Job.state) == JobState.CLAIMED,
+                IS_CLAIMED,
                 col(Job.holder) == name,
                 col(Job.lease_until) >= now,
             )
@@ -584,7 +585,7 @@ class Queue:
     def _hand_over(self, session: Session, job: Job, person: Reviewer, now: float) -> ClaimedJob:
         job.state = JobState.CLAIMED.value
         job.holder = person.id
-        job.claim_number += 1
+        job.claim_number = claiming.new_claim_number()
         job.claimed_at = now
         job.lease_until = now + self.rules.lease_seconds
         session.add(job)

@@ -9,6 +9,7 @@ from sqlmodel import Session, col
 
 from moderation.records.item_store import insert_rows
 from moderation.records.queue_tables import (
+    IS_WAITING,
     Decision,
     DecisionKind,
     Job,
@@ -94,7 +95,7 @@ def note_breaches(session: Session, now: float) -> int:
         select(col(Job.id))
         .where(
             col(Job.breached_at).is_(None),
-            col(Job.state).in_([JobState.OPEN.value, JobState.CLAIMED.value]),
+            IS_WAITING,
             col(Job.due_at) < now,
         )
         .limit(200)

@@ -47,20 +47,19 @@ def piles_for(
     reads = {primary_language(tag) for tag in reviewer.languages}
     own: list[Pile] = []
     foreign: list[Pile] = []
-    for route in routes(session):
-        if wanted_queues is not None and route.queue not in wanted_queues:
+    for pile in piles(session):
+        if wanted_queues is not None and pile.queue not in wanted_queues:
             continue
-        if allowed_queues and route.queue not in allowed_queues:
+        if allowed_queues and pile.queue not in allowed_queues:
             continue
-        if asked is not None and route.language not in asked and route.language != "und":
+        if asked is not None and pile.language not in asked and pile.language != "und":
             continue
-        pile = Pile(route.id or 0, route.queue, route.language)
-        (own if route.language in reads | {"und"} else foreign).append(pile)
+        (own if pile.language in reads | {"und"} else foreign).append(pile)
     return own, _unread(session, foreign, now)
 
 
-def _unread(session: Session, piles: Sequence[Pile], now: float) -> list[Pile]:
-    if not piles:
+def _unread(session: Session, foreign: Sequence[Pile], now: float) -> list[Pile]:
+    if not foreign:
         return []
     enabled = session.execute(
         select(col(Reviewer.languages), col(Reviewer.last_active_at)).where(
@@ -75,7 +74,7 @@ def _unread(session: Session, piles: Sequence[Pile], now: float) -> list[Pile]:
         if last_active is not None and now - last_active < PRESENT_SECONDS:
             present |= known
     found = []
-    for pile in piles:
+    for pile in foreign:
         if pile.language in present:
             continue
         who = "is here now" if pile.language in readers else "on the team"
@@ -86,9 +85,12 @@ def _unread(session: Session, piles: Sequence[Pile], now: float) -> list[Pile]:
     return found
 
 
-def routes(session: Session) -> Sequence[Route]:
+def piles(session: Session) -> list[Pile]:
     """All piles that ever held a job."""
-    return session.execute(select(Route).order_by(col(Route.id))).scalars().all()
+    query = select(col(Route.id), col(Route.queue), col(Route.language)).order_by(col(Route.id))
+    return [
+        Pile(route_id or 0, queue, language) for route_id, queue, language in session.execute(query)
+    ]
 
 
 def barred_categories(reviewer: Reviewer) -> list[str]:

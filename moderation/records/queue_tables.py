@@ -19,6 +19,14 @@ class JobState(StrEnum):
     DONE = "done"  #: decided, or closed because it was no longer needed
 
 
+# Conditions in these very words: an index on part of a table is used only where the database can
+# see, before any parameter is bound, that the rows asked for are among those indexed.
+IS_CLAIMED = text("jobs.state = 'claimed'")
+IS_NOT_DONE = text("jobs.state <> 'done'")
+IS_WAITING = text("jobs.state IN ('open', 'claimed')")
+IS_WAITING_APPEAL = text("jobs.kind = 'appeal' AND jobs.state = 'open' AND jobs.lane = 2")
+
+
 class JobKind(StrEnum):
     """Why a person is asked."""
 
@@ -79,6 +87,12 @@ class Job(SQLModel, table=True):
             sqlite_where=text("kind = 'review' AND state <> 'done'"),
             postgresql_where=text("kind = 'review' AND state <> 'done'"),
         ),
+        Index(
+            "ix_jobs_appeals",
+            "due_at",
+            sqlite_where=text("kind = 'appeal' AND state = 'open' AND lane = 2"),
+            postgresql_where=text("kind = 'appeal' AND state = 'open' AND lane = 2"),
+        ),
         Index("ix_jobs_item", "item_key"),
         Index(
             "ix_jobs_cluster",
@@ -119,7 +133,7 @@ class Job(SQLModel, table=True):
 
     # lease
     holder: str | None = None
-    claim_number: int = 0  #: grows with every claim; a write with an older number is refused
+    claim_number: int = 0  #: of the present claim; a write with another number is refused
     claimed_at: float | None = None
     lease_until: float | None = None
 

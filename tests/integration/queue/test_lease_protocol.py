@@ -180,7 +180,9 @@ class LeaseProtocol(RuleBasedStateMachine):
                 select(col(Decision.job_id), col(Decision.id)).where(
                     col(Decision.final).is_(True),
                     col(Decision.id).not_in(
-                        select(col(Decision.supersedes)).where(col(Decision.supersedes).is_not(None))
+                        select(col(Decision.supersedes)).where(
+                            col(Decision.supersedes).is_not(None)
+                        )
                     ),
                 )
             ).all()

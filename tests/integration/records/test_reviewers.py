@@ -67,7 +67,9 @@ def test_a_password_is_stored_as_argon2id_only(database: Database) -> None:
         ({"roles": ["wizard"]}, "the roles are"),
     ],
 )
-def test_what_is_wrong_is_said(database: Database, given: dict[str, object], complaint: str) -> None:
+def test_what_is_wrong_is_said(
+    database: Database, given: dict[str, object], complaint: str
+) -> None:
     with pytest.raises(ReviewerRefused, match=complaint):
         create_reviewer(database, "lin", **given)  # type: ignore[arg-type]
 

@@ -209,6 +209,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id')
     )
     with op.batch_alter_table('jobs', schema=None) as batch_op:
+        batch_op.create_index('ix_jobs_appeals', ['due_at'], unique=False, sqlite_where=sa.text("kind = 'appeal' AND state = 'open' AND lane = 2"), postgresql_where=sa.text("kind = 'appeal' AND state = 'open' AND lane = 2"))
         batch_op.create_index('ix_jobs_breaching', ['due_at'], unique=False, sqlite_where=sa.text("breached_at IS NULL AND state IN ('open', 'claimed')"), postgresql_where=sa.text("breached_at IS NULL AND state IN ('open', 'claimed')"))
         batch_op.create_index('ix_jobs_cluster', ['cluster_key'], unique=False, sqlite_where=sa.text("state <> 'done' AND cluster_key IS NOT NULL"), postgresql_where=sa.text("state <> 'done' AND cluster_key IS NOT NULL"))
         batch_op.create_index('ix_jobs_heaviest', ['route_id', 'lane', 'weight'], unique=False, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
