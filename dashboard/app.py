@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from dashboard import connection, session, sidebar, sign_in, templates, troubles
+from dashboard.icon import ICON
 from dashboard.views import audit, my_decisions, overview, policy, review
 from moderation.records.people import get_reviewer
 from moderation.records.people_tables import Reviewer, Role
@@ -16,7 +15,7 @@ def main() -> None:
     """Run once per click or key: who is there, and which page they want."""
     st.set_page_config(
         page_title="Moderation workbench",
-        page_icon=Path(__file__).with_name("icon.svg").read_text("utf-8"),
+        page_icon=ICON,
         layout="wide",
         initial_sidebar_state=264,
         menu_items={"About": "Moderation workbench: items, rules and people, in one place."},

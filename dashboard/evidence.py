@@ -37,6 +37,8 @@ class PartEvidence:
     labels: list[tuple[str, float, int]] = field(default_factory=list)  #: words, probability, level
     highlights: list[Highlight] = field(default_factory=list)
     boxes: list[Box] = field(default_factory=list)
+    #: words read from a picture or video: text, what was seen in it, level
+    reads: list[tuple[str, str, int]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -73,11 +75,11 @@ def gather(assessment: Assessment, used: Collection[str]) -> ItemEvidence:
             _flag(turns, int(signal.part[5:]), label, level)
         for evidence in signal.evidence:
             if isinstance(evidence, TextSpan):
-                part.highlights.append(
-                    Highlight(evidence.start, evidence.end, label, level, signal.probability)
-                )
+                _add_span(part, signal, evidence, label, level)
             elif isinstance(evidence, ImageBox):
-                parts[f"image:{evidence.image}"].boxes.append(_box(evidence, label, level))
+                pictured = parts[f"image:{evidence.image}"]
+                pictured.boxes.append(_box(evidence, label, level))
+                _add_reading(pictured, evidence.text, label, level)
             elif isinstance(evidence, TurnRange):
                 for turn in range(evidence.first, evidence.last + 1):
                     _flag(turns, turn, label, level)
@@ -87,6 +89,21 @@ def gather(assessment: Assessment, used: Collection[str]) -> ItemEvidence:
                     f"(distance {evidence.distance:g})"
                 )
     return ItemEvidence(dict(parts), turns)
+
+
+def _add_span(part: PartEvidence, signal: Signal, span: TextSpan, label: str, level: int) -> None:
+    if signal.part.startswith(("image:", "video:")):
+        # The offsets are those of the words that were read, which are not part of the item.
+        _add_reading(part, span.quote, label, level)
+    if not signal.part.startswith("image:"):
+        highlight = Highlight(span.start, span.end, label, level, signal.probability, span.quote)
+        part.highlights.append(highlight)
+
+
+def _add_reading(part: PartEvidence, text: str, label: str, level: int) -> None:
+    known = [words for words, _, _ in part.reads]
+    if text.strip() and not any(text in words for words in known):
+        part.reads.append((text, label, level))
 
 
 def in_words(signal: Signal) -> str:

@@ -70,6 +70,7 @@ class Highlight:
     label: str  #: what was seen there, in words
     level: int  #: 0 (P0) to 4 (P4); 5 for an observation that is no harm
     strength: float = 1.0  #: the stronger wins where two overlap
+    quote: str = ""  #: what should stand there; evidence that does not fit the text is left out
 
 
 def show_text(
@@ -107,7 +108,11 @@ def is_shortened(
 
 
 def _inside(text: str, highlights: Iterable[Highlight]) -> list[Highlight]:
-    found = [h for h in highlights if 0 <= h.start < min(h.end, len(text))]
+    found = [
+        h
+        for h in highlights
+        if 0 <= h.start < min(h.end, len(text)) and text.startswith(h.quote, h.start)
+    ]
     return sorted(found, key=lambda h: (h.start, h.end))
 
 

@@ -11,9 +11,13 @@ import streamlit as st
 from dashboard import connection, templates
 from dashboard.evidence import ItemEvidence
 from dashboard.hostile_text import SHOWN_CHARACTERS, is_shortened, show_text
+from dashboard.pictures import Picture
 from dashboard.session import Session
 from dashboard.view_settings import ViewSettings
 from moderation.items import Item, Turn
+from moderation.queue import ClusterMember
+from moderation.records.errors import NotFound
+from moderation.records.item_store import load_item
 
 #: Why a rule wants no picture of the item to be shown.
 NOT_SHOWN: Mapping[str, str] = MappingProxyType(
@@ -27,8 +31,12 @@ NOT_SHOWN: Mapping[str, str] = MappingProxyType(
 TURNS_AROUND = 6
 TURNS_UNFLAGGED = 60
 
-#: Widest that one picture is drawn, in pixels.
+#: Near-copies listed with their words.
+COPIES = 12
+
+#: Largest that one picture is drawn, in pixels.
 PICTURE_WIDTH = 460
+PICTURE_HEIGHT = 400
 
 
 def show_item(
@@ -56,14 +64,14 @@ def show_item(
     if item.turns:
         _conversation(item.turns, evidence, language, view)
     for index, video in enumerate(item.videos):
-        name = f"Video {index + 1}, subtitles"
-        _written(
-            f"video:{index}", name, video.subtitles or "(no subtitles)", language, evidence, view
-        )
-    if item.images and display in NOT_SHOWN:
-        templates.show("not_shown", total=len(item.images), why=NOT_SHOWN[display])
-    elif item.images:
-        _pictures(item, evidence, person)
+        if video.subtitles:
+            name = f"Video {index + 1}, what is said"
+            _written(f"video:{index}", name, video.subtitles, language, evidence, view)
+    if (item.images or item.videos) and display in NOT_SHOWN:
+        total = len(item.images) + len(item.videos)
+        templates.show("not_shown", total=total, why=NOT_SHOWN[display])
+    elif item.images or item.videos:
+        _seen(item, evidence, person)
     if item.thread:
         templates.show("thread", segments=item.thread, language=language)
 
@@ -135,43 +143,103 @@ def _turn_row(index: int, turn: Turn, evidence: ItemEvidence, language: str) -> 
     }
 
 
-def _pictures(item: Item, evidence: ItemEvidence, person: Session) -> None:
-    view, total = person.view, len(item.images)
-    columns = 1 if total == 1 else 2 if total <= 4 else 3
+def _seen(item: Item, evidence: ItemEvidence, person: Session) -> None:
+    view, images = person.view, len(item.images)
+    parts = frozenset(
+        [f"image:{index}" for index in range(images)]
+        + [f"video:{index}" for index in range(len(item.videos))]
+    )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        name = "Picture" if total == 1 else f"{total} pictures"
-        st.html(f'<span class="part-name">{name}</span>', width="content")
-        view.reveal_all_button(total, person.key("b"))
+        st.html(f'<span class="part-name">{_counted(item)}</span>', width="content")
+        view.reveal_all_button(parts, person.key("b"))
         view.grey_button(person.key("g"))
-        st.html(
-            '<span class="dim note">blur is a comfort, not a protection</span>', width="content"
-        )
-    places = [place for _ in range(0, total, columns) for place in st.columns(columns, gap="small")]
-    for index in range(total):
-        with places[index], st.container(gap="xxsmall"):
-            _picture(item, index, evidence, view)
+        words = '<span class="dim note">blur is a comfort, not a protection</span>'
+        st.html(words, width="content")
+    columns = 1 if images == 1 else 2 if images <= 4 else 3
+    if images:
+        rows = range(0, images, columns)
+        places = [place for _ in rows for place in st.columns(columns, gap="small")]
+        for index in range(images):
+            with places[index], st.container(gap="xxsmall"):
+                _picture(item, index, evidence, view)
+    for index in range(len(item.videos)):
+        with st.container(gap="xxsmall"):
+            _video(item, index, evidence, view)
+
+
+def _counted(item: Item) -> str:
+    counts = ((len(item.images), "picture"), (len(item.videos), "video"))
+    return ", ".join(f"{n} {name}{'s' if n > 1 else ''}" for n, name in counts if n)
 
 
 def _picture(item: Item, index: int, evidence: ItemEvidence, view: ViewSettings) -> None:
-    seen = evidence.of(f"image:{index}")
-    revealed = index in view.revealed
-    picture = view.cached_picture(
-        index,
-        lambda: connection.pictures().show(item.images, index, revealed=revealed, grey=view.grey),
+    part = f"image:{index}"
+    seen = evidence.of(part)
+    revealed = part in view.revealed
+    [picture] = view.pictures(
+        part,
+        lambda: [connection.pictures().show(item.images, index, revealed=revealed, grey=view.grey)],
     )
     templates.show(
         "picture",
         picture=picture,
         boxes=seen.boxes[:30],
+        reads=seen.reads[:10],
         labels=seen.labels[:3],
         notes=seen.notes[:3],
         number=index + 1,
         total=len(item.images),
         revealed=revealed,
-        max_width=PICTURE_WIDTH,
+        max_width=_fitting_width(picture),
     )
     if not picture.trouble:
-        view.reveal_button(index)
+        view.reveal_button(part)
+
+
+def _fitting_width(picture: Picture) -> int:
+    if not picture.height:
+        return PICTURE_WIDTH
+    return max(120, min(PICTURE_WIDTH, round(PICTURE_HEIGHT * picture.width / picture.height)))
+
+
+def _video(item: Item, index: int, evidence: ItemEvidence, view: ViewSettings) -> None:
+    part = f"video:{index}"
+    seen = evidence.of(part)
+    revealed = part in view.revealed
+    frames = view.pictures(
+        part,
+        lambda: connection.pictures().key_frames(
+            item.videos[index], revealed=revealed, grey=view.grey
+        ),
+    )
+    templates.show(
+        "video",
+        frames=frames,
+        reads=seen.reads[:10],
+        labels=seen.labels[:4],
+        notes=seen.notes[:6],
+        number=index + 1,
+        revealed=revealed,
+    )
+    if any(not frame.trouble for frame in frames):
+        view.reveal_button(part)
+
+
+def show_copies(members: Sequence[ClusterMember], person: Session) -> None:
+    """The near-copies that one decision covers, those that stand out first."""
+    for member in members[:COPIES]:
+        if member.item_key not in person.view.copies:
+            person.view.copies[member.item_key] = _words_of(member)
+    templates.show("copies", members=members, texts=person.view.copies, shown=COPIES)
+
+
+def _words_of(member: ClusterMember) -> str:
+    try:
+        item = load_item(connection.database(), member.item_key)
+    except NotFound:
+        return "its content was deleted"
+    words = " ".join(segment.text[:1000] for segment in item.texts)
+    return words or f"{len(item.images)} pictures"
 
 
 def _unfold_button(part: str, label: str, view: ViewSettings) -> None:

@@ -12,10 +12,11 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from moderation.classifiers.image.decoding import DecodingLimits, ImageRefused, SafeDecoder
-from moderation.items import ImagePart
+from moderation.classifiers.image.key_frames import KeyFrameReader, VideoLimits
 from moderation.settings import Settings
 
 #: Longest side of a picture that was revealed, and of one that waits, in pixels.
@@ -31,6 +32,7 @@ class Picture:
     width: int = 0  #: of the original, upright
     height: int = 0
     frames: int = 1
+    time_code: str = ""  #: of a key frame: minutes and seconds
     trouble: str = ""
 
 
@@ -44,6 +46,7 @@ class Pictures:
                 max_bytes=limits.max_bytes, side=REVEALED_SIDE, frame_side=200, workers=2
             )
         )
+        self._videos = KeyFrameReader(VideoLimits(max_frames=12, side=480))
 
     def show(
         self, parts: tuple[ImagePart, ...], index: int, *, revealed: bool, grey: bool
@@ -59,27 +62,45 @@ class Pictures:
         # Paths come from our own media store: the item was read from the database.
         [decoded] = self._decoder.decode_all([(index, parts[index])], allow_paths=True)
         if isinstance(decoded, ImageRefused):
-            return Picture(trouble=_trouble(decoded))
-        image = Image.fromarray(np.ascontiguousarray(decoded.pixels))
-        if grey:
-            image = ImageOps.grayscale(image)
+            return Picture(trouble=_trouble(decoded, "picture"))
         width, height = decoded.original_size
-        if not revealed:
-            image.thumbnail((BLURRED_SIDE, BLURRED_SIDE), Image.Resampling.BOX)
-        return Picture(_data_uri(image), width, height, 1 + len(decoded.frames))
+        uri = _data_uri(decoded.pixels, revealed=revealed, grey=grey)
+        return Picture(uri, width, height, 1 + len(decoded.frames))
+
+    def key_frames(self, video: VideoPart, *, revealed: bool, grey: bool) -> tuple[Picture, ...]:
+        """The frames of a video that the models looked at, in order of time; or one `Picture` that
+        says why there are none."""
+        try:
+            found = self._videos.read(video, allow_paths=True)
+        except ImageRefused as refused:
+            return (Picture(trouble=_trouble(refused, "video")),)
+        return tuple(
+            Picture(
+                _data_uri(frame.pixels, revealed=revealed, grey=grey),
+                frame.pixels.shape[1],
+                frame.pixels.shape[0],
+                time_code=frame.time_code,
+            )
+            for frame in found.frames
+        )
 
 
-def _trouble(refused: ImageRefused) -> str:
+def _trouble(refused: ImageRefused, what: str) -> str:
     if refused.code == "url_not_fetched":
-        return "Only the address of this picture was stored; the platform has to send its bytes."
+        return f"Only the address of this {what} was stored; the platform has to send its bytes."
     if refused.code == "unreadable_file":
-        return "The file of this picture is not in the media store any more."
+        return f"The file of this {what} is not in the media store any more."
     return (
-        f"This picture cannot be opened ({refused.code}); decide by what else is here, or escalate."
+        f"This {what} cannot be opened ({refused.code}); decide by what else is here, or escalate."
     )
 
 
-def _data_uri(image: Image.Image) -> str:
+def _data_uri(pixels: npt.NDArray[np.uint8], *, revealed: bool, grey: bool) -> str:
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    if grey:
+        image = ImageOps.grayscale(image)
+    if not revealed:
+        image.thumbnail((BLURRED_SIDE, BLURRED_SIDE), Image.Resampling.BOX)
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=82, method=3)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -59,7 +59,7 @@ def show_own(person: Session, reviewer: Reviewer) -> None:
                 on_click=take_break,
                 args=(person,),
             )
-            with st.popover("Leave out", type="tertiary"):
+            with st.popover("Opt out", type="tertiary"):
                 _opt_outs(reviewer)
 
 

@@ -7,7 +7,7 @@ is another one than a decision on a picture that was seen.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,13 +18,14 @@ from dashboard.pictures import Picture
 
 @dataclass(slots=True)
 class ViewSettings:
-    """Of one item, and grey-scale of the session."""
+    """Of one item, and grey-scale of the session. Parts are named as in signals: `image:0`."""
 
-    revealed: set[int] = field(default_factory=set)
+    revealed: set[str] = field(default_factory=set)
     unfolded: set[str] = field(default_factory=set)
     grey: bool = True
+    copies: dict[int, str] = field(default_factory=dict)  #: item key → words of a near-copy
     opened_at: float = field(default_factory=time.monotonic)
-    _ready: dict[tuple[int, bool, bool], Picture] = field(default_factory=dict)
+    _ready: dict[tuple[str, bool, bool], Sequence[Picture]] = field(default_factory=dict)
 
     def for_next_item(self) -> ViewSettings:
         """A fresh view; the choice of colours stays."""
@@ -42,48 +43,46 @@ class ViewSettings:
         """Since the item was put on the screen."""
         return time.monotonic() - self.opened_at
 
-    def cached_picture(self, index: int, make: Callable[[], Picture]) -> Picture:
-        """The picture as it is to be shown now; decoded once per way of showing it."""
-        key = (index, index in self.revealed, self.grey)
+    def pictures(self, part: str, make: Callable[[], Sequence[Picture]]) -> Sequence[Picture]:
+        """The pictures of a part as they are to be shown now; made once per way of showing."""
+        key = (part, part in self.revealed, self.grey)
         if key not in self._ready:
             self._ready[key] = make()
         return self._ready[key]
 
-    def toggle(self, index: int) -> None:
+    def toggle(self, part: str) -> None:
         """Reveal a picture, or blur it again."""
-        self.revealed ^= {index}
+        self.revealed ^= {part}
 
-    def toggle_all(self, total: int) -> None:
+    def toggle_all(self, parts: frozenset[str]) -> None:
         """Reveal all pictures, or blur them again if all are revealed."""
-        everything = set(range(total))
-        self.revealed = set() if self.revealed == everything else everything
+        self.revealed = set() if self.revealed == parts else set(parts)
 
     def toggle_grey(self) -> None:
         """Colours on or off."""
         self.grey = not self.grey
 
-    def reveal_button(self, index: int) -> None:
-        """The button below one picture."""
-        shown = index in self.revealed
+    def reveal_button(self, part: str) -> None:
+        """The button below one picture or video."""
+        shown = part in self.revealed
         st.button(
             "Blur" if shown else "Reveal",
-            key=f"reveal-{index}",
+            key=f"reveal-{part}",
             icon=":material/visibility_off:" if shown else ":material/visibility:",
             type="tertiary",
             on_click=self.toggle,
-            args=(index,),
+            args=(part,),
         )
 
-    def reveal_all_button(self, total: int, shortcut: str | None) -> None:
+    def reveal_all_button(self, parts: frozenset[str], shortcut: str | None) -> None:
         """The button for all pictures, with its key."""
-        everything = len(self.revealed) == total
-        label = "Blur" if everything else "Reveal"
+        label = "Blur" if self.revealed == parts else "Reveal"
         st.button(
-            label if total == 1 else f"{label} all",
+            label if len(parts) == 1 else f"{label} all",
             key="reveal-all",
             shortcut=shortcut,
             on_click=self.toggle_all,
-            args=(total,),
+            args=(parts,),
         )
 
     def grey_button(self, shortcut: str | None) -> None:

@@ -52,7 +52,7 @@ def show_why(case: CaseFile) -> None:
     whole = max(job.due_at - job.claimed_at, Severity(f"P{job.severity}").minutes * 60.0, 1.0)
     per_minute, parts = views_per_minute(case.item)
     views = per_minute * max(left, 0.25 * whole) / 60
-    reach = f"about {wording.count(views)} views until due"
+    reach = f"about {wording.count(views)} views until due" if views >= 1 else "hardly anybody"
     if parts.get("reach_assumed"):
         reach = "unknown, taken as small"
     likely = f"{wording.likelihood(job.probability)} ({job.probability:.0%})"

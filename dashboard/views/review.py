@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import action_bar, connection, sidebar, templates, troubles, wording
 from dashboard import session as sessions
 from dashboard.evidence import gather
-from dashboard.item_panels import show_item
+from dashboard.item_panels import show_copies, show_item
 from dashboard.session import Session
 from dashboard.why_panels import show_all, strictest_display, used_categories
 from moderation.errors import ModerationError
@@ -131,7 +131,7 @@ def _show(case: CaseFile, person: Session) -> None:
             # One part that cannot be shown must not hide the rest of the page.
             st.warning(f"A part of this item cannot be shown: {error}", icon=":material/warning:")
         if job.members:
-            templates.show("copies", members=job.members)
+            show_copies(job.members, person)
             action_bar.choose_apart(case, person)
     with right:
         show_all(case)

@@ -79,3 +79,17 @@ def test_a_bank_match_is_told_in_words() -> None:
 
 def test_a_part_without_evidence_has_none() -> None:
     assert gather(_assessment(), used=()).of("text:7").highlights == []
+
+
+def test_words_read_from_a_picture_or_video_are_quoted_and_not_looked_for_elsewhere() -> None:
+    span = TextSpan(start=3, end=12, quote="call 0000")
+    box = ImageBox(image=0, x=0.1, y=0.1, width=0.5, height=0.1, text="now: call 0000")
+    found = gather(
+        _assessment(
+            _signal("spam", 0.9, "image:0", box, span), _signal("spam", 0.8, "video:0", span)
+        ),
+        used=(),
+    )
+    assert [text for text, _, _ in found.of("image:0").reads] == ["now: call 0000"]
+    assert found.of("image:0").highlights == []
+    assert [text for text, _, _ in found.of("video:0").reads] == ["call 0000"]

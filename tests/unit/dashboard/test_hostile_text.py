@@ -69,6 +69,11 @@ def test_evidence_outside_of_the_text_is_ignored() -> None:
     assert str(show_text("abc", wrong)) == "abc"
 
 
+def test_evidence_that_quotes_something_else_is_left_out() -> None:
+    assert "<mark" not in str(show_text("abc", [Highlight(0, 2, "Spam", 3, quote="xy")]))
+    assert "<mark" in str(show_text("abc", [Highlight(0, 2, "Spam", 3, quote="ab")]))
+
+
 def test_a_megabyte_is_shortened_around_its_evidence() -> None:
     text = "😀" * 250_000 + "HERE" + "😀" * 250_000
     shown = str(show_text(text, [Highlight(250_000, 250_004, "Spam", 3)]))
