@@ -49,6 +49,9 @@ _log = logging.getLogger(__name__)
 
 RECIPES = Path(__file__).resolve().parent / "recipes"
 _DRAWN_AT_ONCE = 2048
+#: Tokens of a scoring window: little more than what was trained on, so that what is harmful in
+#: one line of a long text is not averaged away.
+_WINDOW = 128
 _PAD = 1
 #: Public sources whose rows are never trained on, whatever folder they lie in.
 _EVALUATION_ONLY = frozenset(
@@ -450,6 +453,8 @@ class _Run:
                 rank=self.recipe.rank,
                 layers=self.recipe.layers,
                 fixed=self.recipe.fixed,
+                window=_WINDOW,
+                overlap=_WINDOW // 4,
                 weights_sha256="",
                 calibration=Calibration(version="none"),
             ),

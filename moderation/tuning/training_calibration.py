@@ -21,7 +21,7 @@ from moderation.classifiers.text.model import ENCOURAGEMENT, ModelDescription, T
 from moderation.tuning.training_patterns import Harmless
 from moderation.tuning.training_rows import OUTPUTS, LabelledText, read_seed, read_split
 
-_ROWS_PER_SOURCE = 600
+_ROWS_PER_SOURCE = 400
 _HARMLESS = 300
 #: Positives and negatives that a language needs for a line of its own.
 _FEWEST = 150
@@ -29,9 +29,16 @@ _FEWEST = 150
 _WEAK = 0.3
 
 
-def calibrate(folder: Path, cache: Path, data: Path | None, seed: int = 1) -> ModelDescription:
+def calibrate(
+    folder: Path,
+    cache: Path,
+    data: Path | None,
+    *,
+    seed: int = 1,
+    rows_per_source: int = _ROWS_PER_SOURCE,
+) -> ModelDescription:
     """Fit and write the calibration of the model in ``folder``; returns its description."""
-    rows = calibration_rows(data, seed)
+    rows = calibration_rows(data, seed, rows_per_source)
     model = TextModel(folder, cache)
     logits = raw_logits(model, [row.text for row in rows])
     calibration = fit(logits, rows)
@@ -42,8 +49,8 @@ def calibrate(folder: Path, cache: Path, data: Path | None, seed: int = 1) -> Mo
     return description
 
 
-def calibration_rows(data: Path | None, seed: int) -> list[LabelledText]:
-    """Rows that nothing was trained on, at most `_ROWS_PER_SOURCE` per source, plus look-alikes."""
+def calibration_rows(data: Path | None, seed: int, rows_per_source: int) -> list[LabelledText]:
+    """Rows that nothing was trained on, at most so many per source, plus look-alikes."""
     generator = random.Random(seed)  # noqa: S311 - sampling, not secrets
     by_source: dict[str, list[LabelledText]] = {"seed": list(read_seed(kept_back=True))}
     for row in read_split(data, "dev") if data is not None else ():
@@ -52,7 +59,7 @@ def calibration_rows(data: Path | None, seed: int) -> list[LabelledText]:
     for name in sorted(by_source):
         own = by_source[name]
         generator.shuffle(own)
-        rows += own if name == "seed" else own[:_ROWS_PER_SOURCE]
+        rows += own if name == "seed" else own[:rows_per_source]
     harmless = Harmless()
     return rows + [harmless.draw(generator) for _ in range(_HARMLESS)]
 
@@ -117,5 +124,5 @@ def _line(logits: Floats, target: Floats, weight: Floats) -> Line | None:
         return total
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
-    slope, intercept = float(values[0].exp()), float(values[1])
+    slope, intercept = float(values[0].detach().exp()), float(values[1].detach())
     return Line(slope=slope, intercept=intercept)

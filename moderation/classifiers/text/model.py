@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import torch
@@ -36,6 +38,8 @@ FORMAT = 1
 ENCOURAGEMENT = "self_harm.encouragement"
 #: Tokens in one forward pass, padding included; keeps the working memory near 50 MB.
 _TOKENS_PER_PASS = 4096
+#: Texts whose logits are remembered; a digest and at most a few hundred numbers each.
+_REMEMBERED = 20_000
 #: Shipped models.
 MODELS_FOLDER = Path(__file__).resolve().parents[2] / "models" / "text"
 _PAD = 1
@@ -74,6 +78,31 @@ class ScoredText:
         return self.windows[int(self.by_window[:, output].argmax())]
 
 
+#: Character spans of a text's windows, and their logits (windows, outputs).
+_Logits = tuple[tuple[tuple[int, int], ...], Floats]
+
+
+class _Recent:
+    """Logits of texts scored lately, by digest: spam repeats itself. Safe between threads."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._entries: OrderedDict[bytes, _Logits] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: bytes) -> _Logits | None:
+        with self._lock:
+            if key in self._entries:
+                self._entries.move_to_end(key)
+            return self._entries.get(key)
+
+    def put(self, entries: dict[bytes, _Logits]) -> None:
+        with self._lock:
+            self._entries.update(entries)
+            while len(self._entries) > self._size:
+                self._entries.popitem(last=False)
+
+
 class TextModel:
     """The encoder with one folder's weights merged in.
 
@@ -102,6 +131,7 @@ class TextModel:
         self._load_weights(folder / "weights.safetensors")
         self._network.merge_adapter()
         self._network.requires_grad_(False).eval()
+        self._recent = _Recent(_REMEMBERED)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -159,21 +189,29 @@ class TextModel:
 
     def score(self, texts: Sequence[str], languages: Sequence[str]) -> list[ScoredText]:
         """Calibrated probabilities per text: the highest of its windows, per output."""
-        cut = [self.windows(text) for text in texts]
-        flat = [window for windows in cut for window in windows]
-        owner = [i for i, windows in enumerate(cut) for _ in windows]
-        probabilities = self.description.calibration.probabilities(
-            self.logits(flat), self.outputs, [languages[i] for i in owner]
-        )
-        scored = []
+        keys = [hashlib.blake2b(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
+        found = {key: self._recent.get(key) for key in keys}
+        new = {key: text for key, text in zip(keys, texts, strict=True) if found[key] is None}
+        cut = {key: self.windows(text) for key, text in new.items()}
+        logits = self.logits([window for windows in cut.values() for window in windows])
         at = 0
-        for windows in cut:
-            own = probabilities[at : at + len(windows)]
+        for key, windows in cut.items():
+            spans = tuple((w.start, w.end) for w in windows)
+            found[key] = (spans, logits[at : at + len(windows)])
             at += len(windows)
-            scored.append(
-                ScoredText(own.max(axis=0), tuple((w.start, w.end) for w in windows), own)
-            )
-        return scored
+        self._recent.put({key: value for key in cut if (value := found[key]) is not None})
+        return [
+            self._calibrated(value, language)
+            for key, language in zip(keys, languages, strict=True)
+            if (value := found[key]) is not None
+        ]
+
+    def _calibrated(self, value: _Logits, language: str) -> ScoredText:
+        spans, logits = value
+        own = self.description.calibration.probabilities(
+            logits, self.outputs, [language] * len(logits)
+        )
+        return ScoredText(own.max(axis=0), spans, own)
 
 
 def read_description(folder: Path) -> ModelDescription:
