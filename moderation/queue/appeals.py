@@ -9,7 +9,7 @@ from moderation.queue import deciding
 from moderation.queue.deciding import ACTIONS
 from moderation.queue.drafts import JobDraft
 from moderation.queue.errors import DecisionRefused
-from moderation.queue.intake import open_jobs
+from moderation.queue.opening import open_jobs
 from moderation.queue.rules import QueueRules
 from moderation.records import audit
 from moderation.records.database import Database

@@ -1,0 +1,111 @@
+"""Choosing the next job for a person, and describing it to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlmodel import Session
+
+from moderation.queue import claiming, clusters, deciding, rounds
+from moderation.queue.claiming import ClaimedJob
+from moderation.queue.errors import LeaseLost
+from moderation.queue.priority import explain
+from moderation.queue.priority import priority as priority_of
+from moderation.queue.routing import barred_categories, piles_for
+from moderation.queue.rules import QueueRules
+from moderation.records.item_tables import StoredItem
+from moderation.records.people_tables import Reviewer
+from moderation.records.queue_tables import Job, JobState, Route
+
+
+def take_next(
+    session: Session,
+    person: Reviewer,
+    now: float,
+    rules: QueueRules,
+    queues: Iterable[str] | None,
+    languages: Iterable[str] | None,
+) -> tuple[Job, str | None] | None:
+    """The most urgent job for a person, now theirs, and what has to be said about its language.
+
+    Lane by lane; in each, languages that they read come before those that nobody else is there
+    to read.
+    """
+    own, unread = piles_for(session, person, now, queues=queues, languages=languages)
+    barred = barred_categories(person)
+    notes = {pile.route_id: pile.note for pile in unread}
+    for lane in (0, 1, 2):
+        for piles in (own, unread):
+            found = claiming.take(session, piles, person, barred, now, rules.lease_seconds, lane)
+            if found is not None:
+                job = session.get(Job, found[0].id, populate_existing=True)
+                assert job is not None
+                return job, notes.get(job.route_id)
+    return None
+
+
+def hand_over(
+    session: Session, job: Job, person: Reviewer, now: float, rules: QueueRules
+) -> ClaimedJob:
+    """Give this very job to this person."""
+    job.state = JobState.CLAIMED.value
+    job.holder = person.id
+    job.claim_number = claiming.new_claim_number()
+    job.claimed_at = now
+    job.lease_until = now + rules.lease_seconds
+    session.add(job)
+    session.flush()
+    return note_claim(session, job, now, None, ())
+
+
+def note_claim(
+    session: Session, job: Job, now: float, note: str | None, prompts: Sequence[str]
+) -> ClaimedJob:
+    """Write the claim into the job's history, and describe the job."""
+    detail = {"claim": job.claim_number}
+    deciding.event(session, job.id or 0, now, job.holder or "", "claimed", detail)
+    return describe(session, job, now, note, prompts)
+
+
+def describe(
+    session: Session, job: Job, now: float, note: str | None, prompts: Sequence[str]
+) -> ClaimedJob:
+    """A job in hand, in the words that its holder is shown."""
+    item = session.get(StoredItem, job.item_key)
+    pile = session.get(Route, job.route_id)
+    assert item is not None
+    assert pile is not None
+    members = clusters.members(session, job) if job.parts.get("copies") else []
+    why = explain(job, now, language_note=note)
+    if members:
+        why.append(f"{len(members)} near-copies wait with it and are decided together")
+    return ClaimedJob(
+        job_id=job.id or 0,
+        claim_number=job.claim_number,
+        reviewer_id=job.holder or "",
+        item_key=job.item_key,
+        item_id=item.id,
+        queue=pile.queue,
+        language=pile.language,
+        surface=item.surface,
+        lane=job.lane,
+        severity=job.severity,
+        category=job.category,
+        probability=job.probability,
+        priority=priority_of(job, now),
+        why=tuple(why),
+        purpose=claiming.shown_purpose(job),
+        claimed_at=job.claimed_at or now,
+        lease_until=job.lease_until or now,
+        due_at=job.due_at,
+        members=tuple(members),
+        prompts=tuple(prompts),
+    )
+
+
+def refuse_unfit(session: Session, person: Reviewer, job: Job) -> None:
+    """Raises LeaseLost for a job that this person must not have."""
+    if job.category in barred_categories(person) or job.min_seniority > person.seniority:
+        raise LeaseLost(f"job {job.id} is not for you; claim another one")
+    if rounds.is_excluded(session, job.id or 0, person.id):
+        raise LeaseLost(f"you skipped or decided job {job.id} before; it waits for somebody else")
