@@ -18,6 +18,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from moderation.classifiers.text.model import ENCOURAGEMENT
 from moderation.tuning.training_rows import LABELS, SEED_FOLDER, LabelledText
 
 #: Function → labels that its sentences carry; those not named here are harmless.
@@ -34,6 +35,8 @@ FUNCTION_LABELS: dict[str, tuple[str, ...]] = {
     "t_unprotected": ("toxicity",),
     "t_person": ("toxicity", "harassment"),
     "t_threat_person": ("violence", "harassment"),
+    "s_encouragement": ("self_harm", "harassment"),
+    "s_distress": ("self_harm",),
 }
 #: Outputs left unknown for a function, where people would disagree.
 _OPEN: dict[str, tuple[str, ...]] = {
@@ -45,6 +48,7 @@ _OPEN: dict[str, tuple[str, ...]] = {
     "h_contempt": ("toxicity",),
     "t_unprotected": ("harassment",),
     "t_threat_person": ("toxicity",),
+    "s_encouragement": ("toxicity", "violence"),
     "n_object": ("toxicity",),
     "n_swearing": ("toxicity",),
 }
@@ -107,6 +111,8 @@ def functional_sentence(language: str, function: str, rng: random.Random) -> Lab
     positive = FUNCTION_LABELS.get(function, ())
     unknown = _OPEN.get(function, ())
     labels = {label: float(label in positive) for label in LABELS if label not in unknown}
+    if function.startswith("s_"):
+        labels[ENCOURAGEMENT] = float(function == "s_encouragement")
     return LabelledText(_dressed(text, rng), language, "functions", labels, aspect=function)
 
 
