@@ -21,7 +21,8 @@ import numpy as np
 from policy_single_item import REGIONS, all_enabled
 
 from moderation.policy import Facts, PackSet
-from moderation.policy.facts import SURFACES, Labels
+from moderation.policy.columns import Labels
+from moderation.policy.facts import SURFACES
 from moderation.records import open_database
 from moderation.settings import Settings
 from moderation.taxonomy import CATEGORY_IDS

@@ -73,7 +73,8 @@ def main() -> None:
     quiet = Assessment(item_id="1", scores=dict.fromkeys(busy.scores, 0.02))
     item = Item.from_row(row)
     print(
-        "| ms | median, wall | p99, wall | median, processor | p99, processor |\n|---|---|---|---|---|"
+        "| ms | median, wall | p99, wall | median, processor | p99, processor |\n"
+        "|---|---|---|---|---|"
     )
     for name, assessment in (("nothing fires", quiet), ("six rules fire", busy)):
 

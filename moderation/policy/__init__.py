@@ -22,6 +22,7 @@ The whole of it::
 A region without a pack has the baseline; a malformed one raises `UnknownRegion`.
 """
 
+from moderation.policy.columns import Strike
 from moderation.policy.effects import (
     ACTION_WORDS,
     AccountEffect,
@@ -33,9 +34,10 @@ from moderation.policy.effects import (
     Visibility,
 )
 from moderation.policy.evaluate import evaluate
-from moderation.policy.facts import Facts, Strike
+from moderation.policy.facts import Facts
 from moderation.policy.packs import PackSet, load_packs
 from moderation.policy.problems import PackError, PackProblem
+from moderation.policy.rule import HumanMode, Rule
 from moderation.policy.verdict import RuleHit, Verdict
 from moderation.policy.verdicts import Verdicts
 
@@ -46,10 +48,12 @@ __all__ = [
     "Distribution",
     "Effects",
     "Facts",
+    "HumanMode",
     "MoneyEffect",
     "PackError",
     "PackProblem",
     "PackSet",
+    "Rule",
     "RuleHit",
     "SideEffect",
     "Strike",

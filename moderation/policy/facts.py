@@ -11,12 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from moderation.items import AgeBracket, Item, Order, ReportSource, Surface
+from moderation.policy.columns import Bools, Codes, Floats, Labels, Strike, Strikes
 from moderation.signals import Assessment
 from moderation.taxonomy import CATEGORIES, CATEGORY_IDS
-
-Bools = npt.NDArray[np.bool_]
-Codes = npt.NDArray[np.int8]
-Floats = npt.NDArray[np.float32]
 
 SURFACES: tuple[str, ...] = tuple(Surface)
 AGES: tuple[str, ...] = tuple(AgeBracket)
@@ -26,86 +23,6 @@ _AGE_CODE = {name: code for code, name in enumerate(AGES)}
 _SOURCE_CODE = {name: code for code, name in enumerate(SOURCES)}
 _COLUMN = {name: index for index, name in enumerate(CATEGORY_IDS)}
 _WORLD_WORDS = frozenset({"WORLD", "WORLDWIDE", "GLOBAL", "001", "EVERYWHERE"})
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """A column of names: `codes` `(n,)` int32 into `names`, -1 for none."""
-
-    codes: npt.NDArray[np.int32]
-    names: tuple[str, ...]
-
-    @classmethod
-    def of(cls, values: Sequence[str | None]) -> Labels:
-        """From one name or None per item."""
-        index: dict[str, int] = {}
-        codes = [-1 if not value else index.setdefault(value, len(index)) for value in values]
-        return cls(np.array(codes, dtype=np.int32), tuple(index))
-
-    def where(self, wanted: Iterable[str]) -> Bools | None:
-        """Which rows have one of these names; None for no row."""
-        chosen = set(wanted)
-        codes = [code for code, name in enumerate(self.names) if name in chosen]
-        return self.where_codes(codes)
-
-    def where_codes(self, codes: Sequence[int]) -> Bools | None:
-        """Which rows have one of these codes; None for no row."""
-        if not codes:
-            return None
-        if len(codes) == 1:
-            return np.asarray(self.codes == codes[0])
-        table = np.zeros(len(self.names) + 1, dtype=bool)
-        table[codes] = True
-        return np.asarray(table[self.codes])  # -1 reads the last entry, which stays False
-
-    def name(self, row: int) -> str | None:
-        """The name in one row."""
-        code = int(self.codes[row])
-        return None if code < 0 else self.names[code]
-
-    def rows(self, rows: slice) -> Labels:
-        """Some rows."""
-        return Labels(self.codes[rows], self.names)
-
-
-@dataclass(frozen=True, slots=True)
-class Strike:
-    """One strike of an author: a category id or another kind, and how long ago."""
-
-    name: str
-    age_days: float
-
-
-@dataclass(frozen=True, slots=True)
-class Strikes:
-    """Strikes of the authors of all items: three columns of one length, sorted by row."""
-
-    row: npt.NDArray[np.int64]
-    name: Labels
-    age_days: Floats
-
-    @classmethod
-    def of(cls, strikes: Sequence[Sequence[Strike]]) -> Strikes:
-        """From the strikes of each item's author."""
-        flat = [(row, strike) for row, own in enumerate(strikes) for strike in own]
-        return cls(
-            np.array([row for row, _ in flat], dtype=np.int64),
-            Labels.of([strike.name for _, strike in flat]),
-            np.array([strike.age_days for _, strike in flat], dtype=np.float32),
-        )
-
-    def count(self, name: str, window_days: int, n: int) -> npt.NDArray[np.int64]:
-        """`(n,)` strikes of that name within the window."""
-        named = self.name.where([name])
-        if named is None:
-            return np.zeros(n, dtype=np.int64)
-        return np.bincount(self.row[named & (self.age_days <= window_days)], minlength=n)
-
-    def rows(self, rows: slice) -> Strikes:
-        """The strikes of some rows, renumbered."""
-        first, last = np.searchsorted(self.row, [rows.start, rows.stop])
-        part = slice(int(first), int(last))
-        return Strikes(self.row[part] - rows.start, self.name.rows(part), self.age_days[part])
 
 
 _Tags = Mapping[str, Bools]
@@ -122,8 +39,8 @@ class Facts:
             `AGES`, `SOURCES`.
         account_age_days, views, room_size, views_per_hour: float32.
         declared_synthetic, report_complete, order_verified, guardian_linked: int8, 0 no, 1 yes.
-        context_tags, image_tags, reviewer_labels, problems, aspects: tag → `(n,)` bool. Context
-            tags are those a reviewer or the platform confirmed.
+        hash_match, context_tags, image_tags, reviewer_labels, problems, aspects: tag → `(n,)`
+            bool. Context tags are those a reviewer or the platform confirmed.
         keyword_hits: phrase bank → `(n,)` int32 number of hits.
         observations: name of a signal without category → `(n,)` float32 probability, 0 where it
             was not made.
@@ -144,7 +61,6 @@ class Facts:
     language: Labels
     mixed_language: Bools
     author_region: Labels
-    hash_match: Labels
     report_kind: Labels
     report_source: Codes
     report_complete: Codes
@@ -153,6 +69,7 @@ class Facts:
     order_verified: Codes
     order_worldwide: Bools
     prior_warning: Bools
+    hash_match: _Tags = field(default_factory=dict)
     context_tags: _Tags = field(default_factory=dict)
     image_tags: _Tags = field(default_factory=dict)
     reviewer_labels: _Tags = field(default_factory=dict)
@@ -253,9 +170,7 @@ class Facts:
             language=Labels.of([assessment.language for assessment in assessments]),
             mixed_language=np.array([len(a.languages) > 1 for a in assessments], dtype=bool),
             author_region=Labels.of([item.author.region for item in items]),
-            hash_match=Labels.of(
-                [_hash_list(i, a) for i, a in zip(items, assessments, strict=True)]
-            ),
+            hash_match=_tags([_hash_lists(i, a) for i, a in zip(items, assessments, strict=True)]),
             report_kind=Labels.of([item.report.kind if item.report else None for item in items]),
             report_source=_codes(
                 [-1 if i.report is None else _SOURCE_CODE[i.report.source] for i in items]
@@ -285,7 +200,7 @@ _DEFAULTS: Mapping[str, str] = {
     **dict.fromkeys(("guardian_linked", "declared_synthetic"), "code"),
     **dict.fromkeys(("report_source", "report_complete", "order_verified"), "code"),
     **dict.fromkeys(("account_age_days", "views", "room_size", "views_per_hour"), "float"),
-    **dict.fromkeys(("language", "author_region", "hash_match", "report_kind"), "label"),
+    **dict.fromkeys(("language", "author_region", "report_kind"), "label"),
     **dict.fromkeys(("order_kind", "order_territory"), "label"),
     **dict.fromkeys(("mixed_language", "order_worldwide", "prior_warning"), "bool"),
 }
@@ -392,11 +307,11 @@ def _matches(assessment: Assessment) -> Iterable[tuple[str, float]]:
                 yield evidence.bank, evidence.distance
 
 
-def _hash_list(item: Item, assessment: Assessment) -> str | None:
-    if item.hash_match:
-        return item.hash_match
-    # Only an identical image is a verified match; near copies are signals for a reviewer.
-    return next((bank for bank, distance in _matches(assessment) if distance == 0), None)
+def _hash_lists(item: Item, assessment: Assessment) -> set[str]:
+    """Lists that an image of the item is on. Only an identical image is a verified match; near
+    copies are signals for a reviewer."""
+    found = {bank for bank, distance in _matches(assessment) if distance == 0}
+    return found | {item.hash_match} if item.hash_match else found
 
 
 def _keyword_hits(assessments: Sequence[Assessment]) -> dict[str, npt.NDArray[np.int32]]:

@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from moderation.errors import ModerationError
 from moderation.items import Item, invalid_item
+from moderation.policy.columns import Strike
 from moderation.policy.document import Document, read_document
 from moderation.policy.evaluate import evaluate
-from moderation.policy.facts import Facts, Strike
+from moderation.policy.facts import Facts
 from moderation.policy.packs import PackSet
 from moderation.policy.problems import PackError, PackProblem
 from moderation.policy.verdict import Verdict

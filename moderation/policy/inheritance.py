@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from moderation.policy.conditions import Condition
-from moderation.policy.schema import Added, Changes, Kind, LegalBasis, Override, Pack, Rule, Sla
+from moderation.policy.overrides import Added, Changes, Override
+from moderation.policy.rule import Rule, Sla
+from moderation.policy.schema import Kind, LegalBasis, Pack
 
 #: Stands for every region that no pack but the baseline contains.
 ELSEWHERE = ""

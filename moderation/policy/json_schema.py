@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from moderation.policy.schema import EXCEPTION_TAGS, RULE_CATEGORIES, Pack
+from moderation.policy.rule import EXCEPTION_TAGS, RULE_CATEGORIES
+from moderation.policy.schema import Pack
 from moderation.taxonomy import CATEGORY_IDS
 
 #: The file in `policies/` that holds it.

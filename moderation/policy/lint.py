@@ -26,17 +26,11 @@ from moderation.policy.document import Path as Place
 from moderation.policy.effects import Action, effects_of
 from moderation.policy.golden import golden_problems, read_golden
 from moderation.policy.inheritance import apply_changes, chain_of
+from moderation.policy.overrides import Changes, Override
 from moderation.policy.packs import PackSet, read_pack_files
 from moderation.policy.problems import PackError, PackProblem
-from moderation.policy.schema import (
-    Changes,
-    Clock,
-    HumanMode,
-    Kind,
-    Override,
-    Pack,
-    Rule,
-)
+from moderation.policy.rule import Clock, HumanMode, Rule
+from moderation.policy.schema import Kind, Pack
 from moderation.taxonomy import CATEGORIES, Detection
 
 _NOTICE_LANGUAGES = ("en", "zh-Hans")

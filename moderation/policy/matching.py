@@ -13,17 +13,9 @@ from typing import Any
 import numpy as np
 
 from moderation.items import AgeBracket, ReportSource, Surface
+from moderation.policy.columns import Bools, Codes, Floats
 from moderation.policy.conditions import Condition
-from moderation.policy.facts import (
-    AGES,
-    SOURCES,
-    SURFACES,
-    Bools,
-    Codes,
-    Facts,
-    Floats,
-    score_column,
-)
+from moderation.policy.facts import AGES, SOURCES, SURFACES, Facts, score_column
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +250,7 @@ _LEAVES: Mapping[str, Callable[[Facts, Any, Any], Bools | None]] = {
     "account_age_days": lambda facts, value, _: np.asarray(facts.account_age_days < value.lt),
     "reach": _reach,
     "strikes": _strikes,
-    "hash_match": lambda facts, value, _: facts.hash_match.where([value]),
+    "hash_match": lambda facts, value, _: facts.hash_match.get(value),
     "keyword_list": _keyword_list,
     "language": _language,
     "image_tag": lambda facts, value, _: _any_tag(facts.image_tags, value),

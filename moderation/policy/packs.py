@@ -25,7 +25,8 @@ from moderation.policy.inheritance import (
     territories,
 )
 from moderation.policy.problems import PackError, PackProblem
-from moderation.policy.schema import Kind, Pack, Rule, Status
+from moderation.policy.rule import Rule
+from moderation.policy.schema import Kind, Pack, Status
 
 
 @dataclass(frozen=True, eq=False)

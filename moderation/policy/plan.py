@@ -25,7 +25,8 @@ from moderation.policy.facts import score_column
 from moderation.policy.inheritance import ELSEWHERE, CompiledRule
 from moderation.policy.matching import Matcher
 from moderation.policy.packs import PackSet
-from moderation.policy.schema import Clock, HumanMode, Process
+from moderation.policy.rule import Clock, HumanMode
+from moderation.policy.schema import Process
 from moderation.policy.verdict import RuleHit
 
 _REGION = re.compile(r"[A-Z]{2}\Z")

@@ -13,7 +13,7 @@ from moderation.policy.effects import (
     Visibility,
     action_word,
 )
-from moderation.policy.schema import Clock, HumanMode
+from moderation.policy.rule import Clock, HumanMode
 from moderation.taxonomy import Severity
 
 

@@ -104,7 +104,8 @@ class FactColumns:
         if "recipient_age" in item:
             self._set("recipient_age", row, _AGE.get(item["recipient_age"]))
         self._set("declared_synthetic", row, item.get("declared_synthetic"))
-        self._set("hash_match", row, item.get("hash_match"))
+        if item.get("hash_match"):
+            self._tag("hash_match", item["hash_match"], row)
         for column in ("context_tags", "image_tags"):
             for tag in item.get(column, ()):
                 self._tag(column, tag, row)
@@ -132,7 +133,7 @@ class FactColumns:
                 if evidence.get("kind") == "bank_match":
                     self._set(f"keyword_hits.{evidence['bank']}", row, 1)
                     if evidence["distance"] == 0:
-                        self._set("hash_match", row, evidence["bank"])
+                        self._tag("hash_match", evidence["bank"], row)
         for category, (_, aspect) in strongest.items():
             self._tag("aspects", f"{category}:{aspect}", row)
 
@@ -180,7 +181,7 @@ class FactColumns:
         for column in ("account_age_days", "views", "room_size", "views_per_hour"):
             yield column, self._filled(column, n, np.float32, np.nan)
         yield "order_worldwide", self._filled("order_worldwide", n, np.bool_, False)
-        for column in ("hash_match", "report_kind", "order_kind", "order_territory"):
+        for column in ("report_kind", "order_kind", "order_territory"):
             names: list[str | None] = [None] * n
             for row, value in self._sparse.get(column, ()):
                 names[row] = value

@@ -17,7 +17,8 @@ from moderation.policy.conditions import Condition
 from moderation.policy.document import read_document
 from moderation.policy.lint import requires
 from moderation.policy.packs import parse_pack
-from moderation.policy.schema import HumanMode, Pack, Rule
+from moderation.policy.rule import HumanMode, Rule
+from moderation.policy.schema import Pack
 from moderation.tuning.policy_in_force import checked
 from moderation.tuning.thresholds import Answer
 
