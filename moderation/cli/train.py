@@ -41,8 +41,9 @@ def text(
 ) -> None:
     """Train the text model: the shipped one is `moderation train text --recipe base`."""
     from moderation.tuning.training import Progress as Step
-    from moderation.tuning.training import read_recipe, train
+    from moderation.tuning.training import train
     from moderation.tuning.training_calibration import calibrate
+    from moderation.tuning.training_recipe import read_recipe
 
     settings = Settings()
     plan = read_recipe(recipe)

@@ -11,16 +11,12 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-from tokenizers import Tokenizer
 from torch import Tensor, distributed, multiprocessing
 from torch.nn import functional
 
@@ -31,24 +27,14 @@ from moderation.classifiers.text.encoder import (
     load_tokenizer,
 )
 from moderation.classifiers.text.model import ModelDescription, write_model
-from moderation.classifiers.text.network import TextNetwork, pad_batch
-from moderation.classifiers.text.windows import readable
+from moderation.classifiers.text.network import TextNetwork
 from moderation.errors import ModerationError
-from moderation.tuning.training_evasion import disguise, vary_placeholders
-from moderation.tuning.training_patterns import Adverts, FunctionalPairs, Harmless
-from moderation.tuning.training_rows import (
-    OUTPUTS,
-    LabelledText,
-    read_seed,
-    read_split,
-    sampling_probabilities,
-    weighted,
-)
+from moderation.tuning.training_mixture import Batch, Mixture, batches
+from moderation.tuning.training_recipe import Recipe
+from moderation.tuning.training_rows import OUTPUTS
 
 _log = logging.getLogger(__name__)
 
-RECIPES = Path(__file__).resolve().parent / "recipes"
-_DRAWN_AT_ONCE = 2048
 #: Tokens of a scoring window: little more than what was trained on, so that what is harmful in
 #: one line of a long text is not averaged away.
 _WINDOW = 128
@@ -59,40 +45,8 @@ _EVALUATION_ONLY = frozenset(
 )
 
 
-class InvalidRecipe(ModerationError):
-    """A training recipe is missing or has an unknown or impossible value."""
-
-
 class UnusableCheckpoint(ModerationError):
     """A checkpoint was made by another recipe, or is damaged."""
-
-
-class Recipe(BaseModel):
-    """What a training run does; see ``recipes/base.yaml`` for the meaning of each value."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    version: str
-    seed: int
-    tokens: int = Field(gt=0)
-    batch_tokens: int = Field(gt=0)
-    longest: int = Field(gt=8, le=512)
-    rank: int = Field(gt=0)
-    layers: int = Field(gt=0, le=12)
-    fixed: int = Field(default=0, ge=0)
-    learning_rate: float = Field(gt=0)
-    head_learning_rate: float = Field(gt=0)
-    warm_up: float = Field(ge=0, lt=1)
-    weight_decay: float = Field(ge=0)
-    weak_weight: float = Field(ge=0, le=1)
-    averaging: float = Field(ge=0, lt=1)
-    sampling_power: float = Field(ge=0)
-    disguised: float = Field(ge=0, le=1)
-    shares: dict[str, float]
-    source_weights: dict[str, float] = Field(default_factory=dict)
-    held_out_functions: tuple[str, ...] = ()
-    held_out_languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,124 +58,6 @@ class Progress:
     step: int
     loss: float
     tokens_per_second: float
-
-
-def read_recipe(name_or_path: str) -> Recipe:
-    """A recipe of the package by name, or any YAML file by path.
-
-    Raises:
-        InvalidRecipe: no such recipe, or a field is unknown, missing or impossible.
-    """
-    path = Path(name_or_path)
-    if path.suffix not in {".yaml", ".yml"}:
-        path = RECIPES / f"{name_or_path}.yaml"
-    try:
-        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-        return Recipe.model_validate(content)
-    except OSError as error:
-        known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.yaml")))
-        raise InvalidRecipe(f"{path}: cannot be read; recipes of the package: {known}") from error
-    except YAMLError as error:
-        raise InvalidRecipe(f"{path}: not YAML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidRecipe(
-            f"{path}: {'.'.join(map(str, first['loc'])) or 'top'}: {first['msg']}"
-        ) from error
-
-
-class Mixture:
-    """An endless stream of training texts in the recipe's shares.
-
-    Args:
-        recipe: shares, weights and what is held out.
-        data: folder with public data sets, or None for a run on the project's own texts only.
-    """
-
-    def __init__(self, recipe: Recipe, data: Path | None) -> None:
-        self._recipe = recipe
-        weights = recipe.source_weights
-        pools: dict[str, list[LabelledText]] = {
-            "seed": [weighted(row, weights) for row in read_seed(kept_back=False)]
-        }
-        if data is not None:
-            pools["public"] = [
-                weighted(row, weights)
-                for row in read_split(data, "train")
-                if row.source not in _EVALUATION_ONLY
-            ]
-        self._pools = pools
-        self._cumulated = {
-            name: np.cumsum(sampling_probabilities(rows, recipe.sampling_power))
-            for name, rows in pools.items()
-        }
-        self._drawn: dict[str, Callable[[random.Random], LabelledText]] = {
-            "functions": FunctionalPairs(recipe.held_out_functions, recipe.held_out_languages).draw,
-            "harmless": Harmless().draw,
-            "adverts": Adverts().draw,
-        }
-        unknown = set(recipe.shares) - set(self._drawn) - {"seed", "public"}
-        if unknown:
-            raise InvalidRecipe(f"shares: {sorted(unknown)[0]!r} is no source of training text")
-        self._shares = {
-            name: share
-            for name, share in recipe.shares.items()
-            if name in pools or name in self._drawn
-        }
-
-    def draw(self, rng: random.Random) -> LabelledText:
-        """One text with its labels, perhaps disguised."""
-        source = rng.choices(list(self._shares), weights=list(self._shares.values()))[0]
-        if source in self._drawn:
-            row = self._drawn[source](rng)
-        else:
-            place = int(np.searchsorted(self._cumulated[source], rng.random()))
-            row = self._pools[source][min(place, len(self._pools[source]) - 1)]
-        text = row.text
-        if row.source.startswith("seed") or row.source == "adverts":
-            text = vary_placeholders(text, rng)
-        if rng.random() < self._recipe.disguised:
-            text = disguise(text[:600], rng)
-        return LabelledText(text, row.language, row.source, row.labels, row.weak)
-
-
-@dataclass(frozen=True)
-class _Batch:
-    ids: Tensor
-    mask: Tensor
-    target: Tensor
-    weight: Tensor
-    tokens: int
-
-
-def batches(
-    mixture: Mixture, tokenizer: Tokenizer, recipe: Recipe, rng: random.Random
-) -> Iterator[_Batch]:
-    """Endless batches of texts of like length, `batch_tokens` each."""
-    while True:
-        rows = [mixture.draw(rng) for _ in range(_DRAWN_AT_ONCE)]
-        encodings = tokenizer.encode_batch(
-            [readable(row.text[:4000]) for row in rows], add_special_tokens=False
-        )
-        ids = [_stretch(encoding.ids, recipe.longest - 2, rng) for encoding in encodings]
-        order = sorted(range(len(rows)), key=lambda i: len(ids[i]))
-        groups: list[list[int]] = [[]]
-        for i in order:
-            if (len(groups[-1]) + 1) * len(ids[i]) > recipe.batch_tokens:
-                groups.append([])
-            groups[-1].append(i)
-        rng.shuffle(groups)
-        for group in groups:
-            tokens, mask = pad_batch([ids[i] for i in group], _PAD)
-            pairs = [rows[i].targets(recipe.weak_weight) for i in group]
-            target = torch.from_numpy(np.stack([t for t, _ in pairs]))
-            weight = torch.from_numpy(np.stack([w for _, w in pairs]))
-            yield _Batch(tokens, mask, target, weight, int(mask.sum()))
-
-
-def _stretch(ids: list[int], room: int, rng: random.Random) -> list[int]:
-    start = rng.randrange(len(ids) - room) if len(ids) > room and rng.random() < 0.3 else 0
-    return [0, *ids[start : start + room], 2]
 
 
 def loss_of(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -358,7 +194,7 @@ class _Run:
         self.tokens = 0
         self.share = 0.0  #: of the run that is done
 
-    def take_step(self, batch: _Batch, time_share: float) -> float:
+    def take_step(self, batch: Batch, time_share: float) -> float:
         """One update from the batches of all workers; returns their mean loss."""
         warm = min(1.0, self.share / self.recipe.warm_up) if self.recipe.warm_up else 1.0
         factor = max(0.02, min(warm, 1.0 - self.share))
@@ -463,6 +299,3 @@ class _Run:
             for name, value in own.items():
                 parameters[name].copy_(value)
         return folder
-
-
-__all__ = ["InvalidRecipe", "Mixture", "Progress", "Recipe", "read_recipe", "train"]

@@ -8,13 +8,8 @@ import pytest
 
 from moderation.classifiers.text.model import TextModel
 from moderation.settings import Settings
-from moderation.tuning.training import (
-    Progress,
-    Recipe,
-    UnusableCheckpoint,
-    read_recipe,
-    train,
-)
+from moderation.tuning.training import Progress, UnusableCheckpoint, train
+from moderation.tuning.training_recipe import Recipe, read_recipe
 from moderation.tuning.training_rows import OUTPUTS
 
 SHORT = read_recipe("base").model_copy(

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moderation.tuning.training import InvalidRecipe, Mixture, loss_of, read_recipe
+from moderation.tuning.training import loss_of
 from moderation.tuning.training_evasion import disguise, vary_placeholders
+from moderation.tuning.training_mixture import Mixture
 from moderation.tuning.training_patterns import (
     FUNCTION_LABELS,
     Adverts,
@@ -19,6 +20,7 @@ from moderation.tuning.training_patterns import (
     function_languages,
     functional_sentence,
 )
+from moderation.tuning.training_recipe import InvalidRecipe, read_recipe
 from moderation.tuning.training_rows import (
     LABELS,
     OUTPUTS,
