@@ -1,0 +1,178 @@
+"""The figures that the text model is judged by, beside `moderation evaluate`.
+
+Run: python benchmarks/text_goals.py --data FOLDER [--model FOLDER] [--rows 1000]
+
+FOLDER holds dev/ and test/ with parquet files (see moderation.tuning.training_rows). Figures on
+test/ are for reading once, when a recipe is fixed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+from ruamel.yaml import YAML
+
+from moderation.classifiers.text import TextClassifier
+from moderation.settings import Settings
+from moderation.taxonomy import DATA_LABELS
+from moderation.tuning.labelled import EvaluationRow, read_labelled, score_rows
+from moderation.tuning.training_patterns import FunctionalPairs, functional_sentence
+from moderation.tuning.training_recipe import read_recipe
+from moderation.tuning.training_rows import SEED_FOLDER, LabelledText, read_seed
+
+REVIEW = 0.5
+SIX = {
+    "博彩": "gambling",
+    "低俗色情": "adult_sexual",
+    "谩骂引战": "abuse",
+    "欺诈": "fraud_phishing",
+    "黑产广告": "prohibited_goods",
+    "不违规": "none",
+}
+
+
+def scores(classifier: TextClassifier, rows: list[EvaluationRow]) -> dict[str, np.ndarray]:
+    found = score_rows(classifier, rows)
+    return {c: found.scores[:, i] for i, c in enumerate(found.categories)}
+
+
+def f1(truth: np.ndarray, found: np.ndarray) -> float:
+    return float(2 * (truth & found).sum() / max(1, truth.sum() + found.sum()))
+
+
+def six_classes(classifier: TextClassifier, data: Path, rows: int) -> dict[str, float]:
+    """ChineseHarm's six classes: the strongest output from .3 on, else none."""
+    import pyarrow.parquet as parquet
+
+    table = parquet.read_table(data / "dev" / "chineseharm_third.parquet").to_pylist()
+    random.Random(1).shuffle(table)
+    table = table[:rows]
+    found = scores(classifier, [EvaluationRow(r["text"], "zh", "x", {}) for r in table])
+    names = ["gambling", "adult_sexual", "abuse", "fraud_phishing", "prohibited_goods"]
+    abuse = np.max([found[c] for c in ("toxicity", "hate", "harassment")], axis=0)
+    stack = np.stack([abuse if n == "abuse" else found[n] for n in names], axis=1)
+    guess = np.array(
+        [
+            names[i] if v >= 0.3 else "none"
+            for i, v in zip(stack.argmax(1), stack.max(1), strict=True)
+        ]
+    )
+    truth = np.array([SIX[r["orig_label"]] for r in table])
+    each = {n: round(f1(truth == n, guess == n), 3) for n in (*names, "none")}
+    return {"macro_f1": round(float(np.mean(list(each.values()))), 3), **each}
+
+
+def cold(classifier: TextClassifier, data: Path, rows: int) -> dict[str, float]:
+    own = list(read_labelled(data / "test" / "cold.parquet"))
+    random.Random(1).shuffle(own)
+    own = own[:rows]
+    found = scores(classifier, own)["toxicity"] >= REVIEW
+    truth = np.array([row.labels["toxicity"] == 1 for row in own])
+    return {"rows": len(own), "accuracy": round(float((found == truth).mean()), 3)}
+
+
+def as_rows(texts: list[LabelledText]) -> list[EvaluationRow]:
+    return [
+        EvaluationRow(t.text, t.language, t.source,
+                      {DATA_LABELS[k]: v for k, v in t.labels.items() if k in DATA_LABELS})
+        for t in texts
+    ]  # fmt: skip
+
+
+def functional(classifier: TextClassifier, rows: int) -> dict[str, float]:
+    recipe = read_recipe("base")
+    pairs = FunctionalPairs(
+        recipe.held_out_functions, recipe.held_out_languages, held_out_only=True
+    )
+    rng = random.Random(5)
+    drawn = [pairs.draw(rng) for _ in range(rows)]
+    found = scores(classifier, as_rows(drawn))["hate"] >= REVIEW
+    truth = np.array([t.labels["hate"] == 1 for t in drawn])
+    result = {"macro_f1": round((f1(truth, found) + f1(~truth, ~found)) / 2, 3)}
+    strange = np.array([t.language in recipe.held_out_languages for t in drawn])
+    result["macro_f1_languages"] = round(
+        (f1(truth[strange], found[strange]) + f1(~truth[strange], ~found[strange])) / 2, 3
+    )
+    for name in recipe.held_out_functions:
+        own = np.array([t.aspect == name for t in drawn]) & ~strange
+        result[f"right_{name}"] = round(float((found == truth)[own].mean()), 3)
+    return result
+
+
+def identity_terms(classifier: TextClassifier) -> dict[str, float]:
+    """Flags on harmless sentences about groups of people, in the languages held out of training."""
+    rng = random.Random(6)
+    kinds = ("n_neutral", "n_praise", "n_support", "n_mention")
+    about = [
+        functional_sentence(language, kind, rng)
+        for language in read_recipe("base").held_out_languages
+        for kind in kinds
+        for _ in range(40)
+    ]
+    found = scores(classifier, as_rows(about))
+    flagged = np.max(np.stack(list(found.values())), axis=0) >= REVIEW
+    return {"sentences": len(about), "flagged": round(float(flagged.mean()), 3)}
+
+
+def harmless(classifier: TextClassifier, data: Path) -> dict[str, float]:
+    rows = list(read_labelled(data / "test" / "xstest_safe.parquet"))
+    found = np.max(np.stack(list(scores(classifier, rows).values())), axis=0)
+    kept = [t for t in read_seed(kept_back=True) if t.source == "seed"]
+    seed = np.max(np.stack(list(scores(classifier, as_rows(kept)).values())), axis=0)
+    bad = np.array([any(t.labels[k] for k in DATA_LABELS) for t in kept])
+    twin = np.array([t.twin for t in kept])
+    return {
+        "xstest_safe_at_.5": round(float((found >= REVIEW).mean()), 3),
+        "xstest_safe_at_.8": round(float((found >= 0.8).mean()), 3),
+        "seed_twins_at_.5": round(float((seed >= REVIEW)[twin & ~bad].mean()), 3),
+        "seed_plain_at_.5": round(float((seed >= REVIEW)[~twin & ~bad].mean()), 3),
+        "seed_violating_found_at_.5": round(float((seed >= REVIEW)[bad].mean()), 3),
+    }
+
+
+def disguised(classifier: TextClassifier) -> dict[str, float]:
+    content = YAML(typ="safe").load((SEED_FOLDER / "disguised.yaml").read_text(encoding="utf-8"))
+
+    def flagged(texts: list[str]) -> np.ndarray:
+        rows = [EvaluationRow(text, "und", "x", {}) for text in texts]
+        return np.max(np.stack(list(scores(classifier, rows).values())), axis=0) >= REVIEW
+
+    plain = flagged([str(pair[0]) for pair in content["pairs"]])
+    forms = [(i, str(form)) for i, pair in enumerate(content["pairs"]) for form in pair[1:]]
+    found = flagged([form for _, form in forms])
+    after_plain = np.array([plain[i] for i, _ in forms])
+    return {
+        "plain_recall": round(float(plain.mean()), 3),
+        "disguised_recall": round(float(found.mean()), 3),
+        "kept_of_plain": round(float(found[after_plain].mean()), 3),
+        "harmless_flagged": round(float(flagged([str(t) for t in content["harmless"]]).mean()), 3),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--rows", type=int, default=1000)
+    parser.add_argument("--without-test", action="store_true")
+    options = parser.parse_args()
+    classifier = TextClassifier.from_settings(Settings(), options.model)
+    result = {
+        "model": classifier.version,
+        "chineseharm_third": six_classes(classifier, options.data, options.rows),
+        "functional_held_out": functional(classifier, options.rows),
+        "identity_terms": identity_terms(classifier),
+        "disguised": disguised(classifier),
+    }
+    if not options.without_test:
+        result["cold_test"] = cold(classifier, options.data, options.rows)
+        result["harmless"] = harmless(classifier, options.data)
+    print(json.dumps(result, indent=1, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()
