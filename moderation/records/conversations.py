@@ -1,0 +1,208 @@
+"""Live conversations: their turns, what each was read as, and the state after the newest one.
+
+The state is small and does not grow with the conversation; snapshots of it every
+`CHECKPOINT_EVERY` turns let a turn that comes late be put in its place without starting over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import JSON, Column, Index, LargeBinary, UniqueConstraint, delete, select
+from sqlmodel import Field, Session, SQLModel, col
+
+from moderation.records.item_store import insert_ignoring, insert_rows
+
+#: Turns between two snapshots of the state.
+CHECKPOINT_EVERY = 64
+
+
+class StoredConversation(SQLModel, table=True):
+    """One conversation or live room, as far as it has come."""
+
+    __tablename__ = "conversations"
+
+    id: str = Field(primary_key=True)  #: the platform's own id
+    surface: str
+    facts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    #: the item around the turns: author, audience, recipient_age …
+    participants: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column(JSON, nullable=False)
+    )
+    state: str = ""  #: JSON of the detectors' state after the newest turn
+    model: str = ""  #: version of the classifier that read the turns
+    turns: int = 0
+    latest: float = 0.0  #: greatest time of any turn, in seconds since the beginning
+    scores: dict[str, float] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    reported: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    #: what was last handed to the review queue: scores, actions
+    job_id: int | None = None
+    opened_at: float
+    updated_at: float
+    closed_at: float | None = None
+
+
+class StoredTurn(SQLModel, table=True):
+    """One turn. Its order is (time, arrival)."""
+
+    __tablename__ = "conversation_turns"
+    __table_args__ = (
+        UniqueConstraint("conversation_id", "turn_id"),
+        Index("ix_conversation_turns_order", "conversation_id", "time", "arrival"),
+    )
+
+    key: int | None = Field(default=None, primary_key=True)
+    conversation_id: str = Field(foreign_key="conversations.id")
+    turn_id: str
+    arrival: int  #: 0 for the first that came in
+    time: float  #: seconds since the beginning; the latest known where the turn had none
+    speaker: str = ""
+    role: str | None = None
+    text: str
+    seconds: float | None = None
+    language: str | None = None
+    reading: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    received_at: float
+
+
+class ConversationCheckpoint(SQLModel, table=True):
+    """The state after the turn at (time, arrival)."""
+
+    __tablename__ = "conversation_checkpoints"
+
+    conversation_id: str = Field(foreign_key="conversations.id", primary_key=True)
+    position: int = Field(primary_key=True)  #: turns folded into the state
+    time: float
+    arrival: int
+    state: str
+
+
+#: (time, arrival): where a turn stands in its conversation.
+Place = tuple[float, int]
+
+
+def held_conversation(
+    session: Session, conversation_id: str, fresh: StoredConversation | None = None
+) -> StoredConversation | None:
+    """The conversation, held against other writers until the transaction ends.
+
+    Args:
+        fresh: stored first if there is none of that id.
+    """
+    if fresh is not None:
+        row = {column.key: getattr(fresh, column.key) for column in _columns(StoredConversation)}
+        insert_ignoring(session, StoredConversation, [row], ["id"])
+    statement = (
+        select(StoredConversation).where(col(StoredConversation.id) == conversation_id)
+    ).with_for_update()
+    return session.execute(statement).scalar_one_or_none()
+
+
+def known_turns(
+    session: Session, conversation_id: str, turn_ids: Sequence[str]
+) -> dict[str, StoredTurn]:
+    """Those of the ids that are stored already."""
+    found: dict[str, StoredTurn] = {}
+    for start in range(0, len(turn_ids), 500):
+        statement = select(StoredTurn).where(
+            col(StoredTurn.conversation_id) == conversation_id,
+            col(StoredTurn.turn_id).in_(turn_ids[start : start + 500]),
+        )
+        found |= {turn.turn_id: turn for turn in session.execute(statement).scalars()}
+    return found
+
+
+def add_turns(session: Session, turns: Sequence[StoredTurn]) -> None:
+    """Store new turns."""
+    names = [column.key for column in _columns(StoredTurn) if column.key != "key"]
+    insert_rows(session, StoredTurn, [{name: getattr(t, name) for name in names} for t in turns])
+
+
+def turns_after(
+    session: Session, conversation_id: str, place: Place | None
+) -> Iterator[StoredTurn]:
+    """The turns that stand after that place, in order; all of them for None."""
+    statement = (
+        select(StoredTurn)
+        .where(col(StoredTurn.conversation_id) == conversation_id)
+        .order_by(col(StoredTurn.time), col(StoredTurn.arrival))
+    )
+    if place is not None:
+        time, arrival = place
+        statement = statement.where(
+            col(StoredTurn.time) >= time,
+            (col(StoredTurn.time) > time) | (col(StoredTurn.arrival) > arrival),
+        )
+    yield from session.execute(statement).scalars()
+
+
+def newest_turns(session: Session, conversation_id: str, count: int) -> list[StoredTurn]:
+    """The last ``count`` turns, in order."""
+    statement = (
+        select(StoredTurn)
+        .where(col(StoredTurn.conversation_id) == conversation_id)
+        .order_by(col(StoredTurn.time).desc(), col(StoredTurn.arrival).desc())
+        .limit(count)
+    )
+    return list(session.execute(statement).scalars())[::-1]
+
+
+def checkpoint_before(
+    session: Session, conversation_id: str, place: Place
+) -> ConversationCheckpoint | None:
+    """The newest snapshot that holds nothing from that place on."""
+    time, arrival = place
+    statement = (
+        select(ConversationCheckpoint)
+        .where(
+            col(ConversationCheckpoint.conversation_id) == conversation_id,
+            (col(ConversationCheckpoint.time) < time)
+            | (
+                (col(ConversationCheckpoint.time) == time)
+                & (col(ConversationCheckpoint.arrival) < arrival)
+            ),
+        )
+        .order_by(col(ConversationCheckpoint.position).desc())
+        .limit(1)
+    )
+    return session.execute(statement).scalar_one_or_none()
+
+
+def drop_checkpoints(session: Session, conversation_id: str, beyond: int) -> None:
+    """Forget the snapshots of more than ``beyond`` turns."""
+    session.execute(
+        delete(ConversationCheckpoint).where(
+            col(ConversationCheckpoint.conversation_id) == conversation_id,
+            col(ConversationCheckpoint.position) > beyond,
+        )
+    )
+
+
+def add_checkpoints(session: Session, checkpoints: Sequence[ConversationCheckpoint]) -> None:
+    """Store snapshots."""
+    names = [column.key for column in _columns(ConversationCheckpoint)]
+    rows = [{name: getattr(c, name) for name in names} for c in checkpoints]
+    insert_rows(session, ConversationCheckpoint, rows)
+
+
+def open_conversations(session: Session, limit: int = 100) -> list[StoredConversation]:
+    """Conversations that are not closed, the most recently active first."""
+    statement = (
+        select(StoredConversation)
+        .where(col(StoredConversation.closed_at).is_(None))
+        .order_by(col(StoredConversation.updated_at).desc())
+        .limit(limit)
+    )
+    return list(session.execute(statement).scalars())
+
+
+def delete_conversation(session: Session, conversation_id: str) -> None:
+    """Erase a conversation with all its turns (retention, erasure)."""
+    for table in (ConversationCheckpoint, StoredTurn):
+        session.execute(delete(table).where(col(table.conversation_id) == conversation_id))
+    session.execute(delete(StoredConversation).where(col(StoredConversation.id) == conversation_id))
+
+
+def _columns(table: type[SQLModel]) -> Any:
+    return table.__table__.columns  # type: ignore[attr-defined]

@@ -1,0 +1,210 @@
+"""`/v1/conversations`: live rooms and chats, turn by turn.
+
+`POST /v1/conversations/{id}/turns` appends and says what changed; the same turn twice changes
+nothing, the same id with other words is refused with what differs. `POST …/close` finalises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from moderation.classifiers.conversation import ConversationClassifier, Participant
+from moderation.items import (
+    AgeBracket,
+    Audience,
+    Author,
+    Item,
+    Surface,
+    check_regions,
+    invalid_item,
+)
+from moderation.service.live_rooms import (
+    ConversationClosed,
+    LiveRooms,
+    Progressed,
+    UnknownConversation,
+)
+from moderation.service.room_turns import TurnConflict
+from moderation.settings import Settings
+
+router = APIRouter(tags=["Conversations"])
+
+#: Most turns in one call.
+MAX_TURNS = 1000
+_OPENING = threading.Lock()
+
+_EXAMPLE = {
+    "surface": "live_chat",
+    "audience": {"regions": ["SG", "DE"], "room_size": 30000},
+    "participants": [{"id": "lin", "role": "host", "account_age_days": 700, "age": "18_plus"}],
+    "turns": [{"id": "t1", "speaker": "lin", "text": "欢迎 everyone, 今晚做饺子", "seconds": 0}],
+}
+
+
+class Facts(BaseModel):
+    """What surrounds the turns; said once, kept, replaced when it is said again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    surface: Surface = Surface.LIVE_CHAT
+    author: Author = Author()
+    audience: Audience = Audience()
+    recipient_age: AgeBracket | None = None
+    context_tags: tuple[str, ...] = ()
+
+
+class TurnsRequest(BaseModel):
+    """New turns of one conversation."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
+
+    turns: list[dict[str, Any]] = Field(
+        min_length=1,
+        max_length=MAX_TURNS,
+        description="`id`, `speaker`, `text`; `seconds` since the conversation began, `role`, "
+        "`language`. A turn without `seconds` stands after the latest one.",
+    )
+    participants: list[Participant] = Field(default=[], max_length=1000)
+    surface: Surface | None = None
+    author: Author | None = None
+    audience: Audience | None = None
+    recipient_age: AgeBracket | None = None
+    regions: list[str] | None = None
+
+
+class TurnsResponse(BaseModel):
+    """What the append has changed."""
+
+    conversation: str
+    turns: int = Field(description="Turns in all.")
+    appended: list[str]
+    duplicates: list[str] = Field(description="Known already, exactly so; nothing was changed.")
+    recomputed_from: int | None = Field(
+        description="Position from which a late turn made everything be reckoned again."
+    )
+    scores: dict[str, float]
+    changed: dict[str, list[float]] = Field(description="Category → score before, score now.")
+    risk: dict[str, Any] | None = Field(description="The strongest category, with its reach.")
+    muted: list[dict[str, Any]] = Field(
+        description="Segments of the new turns not to be heard, by region."
+    )
+    job: int | None
+    closed: bool
+
+
+def live_rooms(request: Request) -> LiveRooms:
+    """The live rooms of this service, opened when they are first needed."""
+    state = request.app.state
+    with _OPENING:
+        if not hasattr(state, "live_rooms"):
+            screener = state.batcher.screener
+            classifier = next(
+                (
+                    found
+                    for found in screener.ensemble.classifiers
+                    if isinstance(found, ConversationClassifier)
+                ),
+                None,
+            ) or ConversationClassifier.from_settings(Settings())
+            database = state.recording._database
+            state.live_rooms = LiveRooms(database, screener, classifier)
+    rooms: LiveRooms = state.live_rooms
+    return rooms
+
+
+Rooms = Annotated[LiveRooms, Depends(live_rooms)]
+
+
+@router.post("/v1/conversations/{conversation_id}/turns", response_model=TurnsResponse)
+async def append_turns(conversation_id: str, request: TurnsRequest, rooms: Rooms) -> Any:
+    """Append turns to a conversation; the first call opens it."""
+    item = _checked(conversation_id, request)
+    facts = None
+    given = request.model_dump(exclude_unset=True, mode="json", exclude={"turns", "participants"})
+    if given:
+        facts = Facts(
+            surface=item.surface,
+            author=item.author,
+            audience=item.audience,
+            recipient_age=item.recipient_age,
+        ).model_dump(mode="json", exclude_defaults=True) | {"surface": item.surface.value}
+    try:
+        progressed = await asyncio.to_thread(
+            rooms.append, conversation_id, item.turns, request.participants, facts
+        )
+    except TurnConflict as error:
+        return _conflict(str(error), "turn_conflict", turn=error.turn_id, differs=error.differs)
+    except ConversationClosed as error:
+        return _conflict(str(error), "conversation_closed")
+    return _response(progressed)
+
+
+@router.post("/v1/conversations/{conversation_id}/close", response_model=TurnsResponse)
+async def close(conversation_id: str, rooms: Rooms) -> Any:
+    """No more turns; the job, if there is one, gets the final state."""
+    return await _known(asyncio.to_thread(rooms.close, conversation_id))
+
+
+@router.get("/v1/conversations/{conversation_id}", response_model=TurnsResponse)
+async def look(conversation_id: str, rooms: Rooms) -> Any:
+    """Where a conversation stands."""
+    return await _known(asyncio.to_thread(rooms.look, conversation_id))
+
+
+async def _known(work: Any) -> Any:
+    try:
+        return _response(await work)
+    except UnknownConversation as error:
+        return _error(404, str(error), "unknown_conversation")
+
+
+def _checked(conversation_id: str, request: TurnsRequest) -> Item:
+    """The request as an item, so that the same limits hold as everywhere.
+
+    Raises:
+        InvalidItem: with the field's path.
+    """
+    row: dict[str, Any] = {"id": conversation_id, "turns": request.turns}
+    row["surface"] = request.surface or Surface.LIVE_CHAT
+    for name in ("author", "recipient_age"):
+        row |= {name: getattr(request, name)} if getattr(request, name) is not None else {}
+    audience = request.audience or Audience()
+    if request.regions is not None:
+        audience = audience.model_copy(update={"regions": check_regions(request.regions)})
+    row["audience"] = audience
+    try:
+        return Item.model_validate(row)
+    except ValidationError as error:
+        raise invalid_item(error, conversation_id) from None
+
+
+def _response(progressed: Progressed) -> TurnsResponse:
+    return TurnsResponse(
+        conversation=progressed.conversation,
+        turns=progressed.turns,
+        appended=list(progressed.appended),
+        duplicates=list(progressed.duplicates),
+        recomputed_from=progressed.recomputed_from,
+        scores=dict(progressed.scores),
+        changed={name: list(pair) for name, pair in progressed.changed.items()},
+        risk=asdict(progressed.view) if progressed.view is not None else None,
+        muted=[dict(segment) for segment in progressed.muted],
+        job=progressed.job,
+        closed=progressed.closed,
+    )
+
+
+def _conflict(message: str, code: str, **details: Any) -> JSONResponse:
+    return _error(409, message, code, **details)
+
+
+def _error(status: int, message: str, code: str, **details: Any) -> JSONResponse:
+    body = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+    return JSONResponse({"error": body | details}, status_code=status)

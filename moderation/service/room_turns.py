@@ -1,0 +1,99 @@
+"""Turns and rows of live rooms: the same turn twice, what differs, what is known of speakers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from moderation.classifiers.conversation import Participant
+from moderation.classifiers.conversation.transcript import MINORS
+from moderation.errors import ModerationError
+from moderation.items import AgeBracket, Turn
+from moderation.records.conversations import StoredConversation, StoredTurn
+
+
+class TurnConflict(ModerationError):
+    """A turn id was used before for a turn that says something else."""
+
+    def __init__(self, message: str, *, turn_id: str, differs: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.turn_id = turn_id
+        self.differs = dict(differs)
+
+
+def without_doubles(turns: Sequence[Turn]) -> dict[str, Turn]:
+    """Id → turn, in order.
+
+    Raises:
+        TurnConflict: an id is there twice, for different turns.
+    """
+    wanted: dict[str, Turn] = {}
+    for turn in turns:
+        known = wanted.setdefault(turn.id, turn)
+        if known != turn:
+            differs = differences(known, turn)
+            raise TurnConflict(
+                f"turn {turn.id!r} is in this call twice, with another {' and '.join(differs)}",
+                turn_id=turn.id,
+                differs=differs,
+            )
+    return wanted
+
+
+def compared(turn: Turn, stored: StoredTurn | None) -> dict[str, Any] | None:
+    """None: not stored yet; empty: exactly so; otherwise what differs."""
+    return None if stored is None else differences(turn_of(stored), turn)
+
+
+def differences(before: Turn, after: Turn) -> dict[str, Any]:
+    """Field → what is stored and what was sent; long texts are cut."""
+    return {
+        name: {"stored": _short(getattr(before, name)), "sent": _short(getattr(after, name))}
+        for name in ("text", "speaker", "seconds", "role", "language")
+        if getattr(before, name) != getattr(after, name)
+    }
+
+
+def _short(value: Any) -> Any:
+    return value[:200] if isinstance(value, str) else value
+
+
+def turn_of(stored: StoredTurn) -> Turn:
+    """The turn as it was sent."""
+    return Turn(
+        id=stored.turn_id,
+        speaker=stored.speaker,
+        text=stored.text,
+        role=stored.role,
+        seconds=stored.seconds,
+        language=stored.language,
+    )
+
+
+def participants_of_row(row: StoredConversation) -> dict[str, Participant]:
+    """Speaker → what the platform has told."""
+    return {
+        name: Participant.model_validate({**facts, "id": name})
+        for name, facts in row.participants.items()
+    }
+
+
+def learn_facts(
+    row: StoredConversation,
+    participants: Sequence[Participant],
+    facts: Mapping[str, Any] | None,
+) -> bool:
+    """Whether something was learnt about speakers that earlier turns should have known."""
+    if facts is not None:
+        row.facts = {name: value for name, value in facts.items() if name != "surface"}
+        row.surface = str(facts.get("surface", row.surface))
+    before = dict(row.participants)
+    told = {p.id: p.model_dump(mode="json", exclude={"id"}) for p in participants}
+    row.participants = before | told
+    return row.turns > 0 and any(before.get(name) != new for name, new in told.items())
+
+
+def youngest_minor(participants: Mapping[str, Participant]) -> str | None:
+    """The youngest declared bracket below 18 among the participants, if there is any."""
+    ages = {p.age for p in participants.values()} & MINORS
+    return next((age.value for age in AgeBracket if age in ages), None)
