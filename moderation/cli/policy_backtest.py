@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -17,6 +17,9 @@ from moderation.errors import ModerationError
 from moderation.records import Database
 from moderation.settings import Settings
 from moderation.taxonomy import CATEGORY_IDS, category
+
+if TYPE_CHECKING:
+    from moderation.tuning.thresholds import Labelled
 
 app = typer.Typer()
 
@@ -114,6 +117,15 @@ def thresholds(
     only: Annotated[
         list[str] | None, typer.Option("--category", help="Only this; may be repeated.")
     ] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--data",
+            help="Labelled text (Parquet, JSON Lines, or folders) to score with the text model "
+            "instead of human decisions; may be repeated.",
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Rows per source of --data; 0 means all.")] = 0,
     since: Since = "365d",
     write: Annotated[
         Path | None, typer.Option(help="Folder for the changed packs, to propose.")
@@ -123,7 +135,7 @@ def thresholds(
     ),
     database: DatabaseUrl = None,
 ) -> None:
-    """Thresholds that keep a target on human decisions, with intervals."""
+    """Thresholds that keep a target on human decisions or labelled text, with intervals."""
     from moderation.tuning.policy_in_force import resolve_packs
     from moderation.tuning.stored_facts import load_facts
     from moderation.tuning.threshold_changes import propose_thresholds
@@ -134,18 +146,20 @@ def thresholds(
     settings, console = Settings(), Console()
     wanted = tuple(category(name).id for name in only) if only else CATEGORY_IDS
     with existing_database(database) as found:
-        opened = _needed(found)
-        history = load_facts(opened, since=_moment(since))
-        packs = resolve_packs(policies, settings.policies_dir, opened)
+        packs = resolve_packs(policies, settings.policies_dir, found)
+        if data:
+            labelled = _scored(data, limit, settings, console)
+        else:
+            labelled = Labelled.from_history(load_facts(_needed(found), since=_moment(since)))
     answers = find_thresholds(
-        Labelled.from_history(history),
+        labelled,
         Targets(precision, recall),
         categories=wanted,
         by_language=by_language,
         by_surface=by_surface,
     )
     if not answers:
-        console.print("No human decision names a category yet; there is nothing to learn from.")
+        console.print("No category has a label yet; there is nothing to learn from.")
         return
     table = Table("category", "language", "surface", "for", "threshold", "precision", "recall")
     for row in as_table(answers).to_dict("records"):
@@ -168,3 +182,14 @@ def thresholds(
         f"moderation policy backtest {write}",
         soft_wrap=True,
     )
+
+
+def _scored(data: list[Path], limit: int, settings: Settings, console: Console) -> Labelled:
+    from moderation.classifiers.text.classifier import TextClassifier
+    from moderation.tuning.labelled import limit_rows, read_labelled, score_rows
+    from moderation.tuning.thresholds import Labelled
+
+    rows = [row for path in data for row in read_labelled(path)]
+    rows = limit_rows(rows, limit, seed=0) if limit else rows
+    with console.status(f"Scoring {len(rows):,} texts…"):
+        return Labelled.from_scored(score_rows(TextClassifier.from_settings(settings), rows))

@@ -76,7 +76,7 @@ class GoldenFile(_Entry):
     """One file of golden items."""
 
     schema_: Literal["policy-golden/1"] = Field(alias="schema")
-    packs: tuple[str, ...]  #: the packs under test; the file is skipped where one is not in force
+    packs: tuple[str, ...]  #: the packs under test; drafts are tried as if they were enabled
     items: tuple[GoldenItem, ...]
 
 
@@ -166,12 +166,18 @@ def golden_verdicts(packs: PackSet, golden: GoldenItem) -> dict[str, Verdict]:
 
 
 def golden_problems(packs: PackSet, cases: tuple[GoldenCase, ...]) -> Iterator[PackProblem]:
-    """Every expectation that does not hold. Cases whose packs are not in force are left out."""
+    """Every expectation that does not hold. Drafts that a case is about are tried as if enabled."""
+    tried: dict[frozenset[str], PackSet] = {frozenset(): packs}
     for case in cases:
-        if not set(case.packs) <= set(packs.in_force):
+        unknown = set(case.packs) - set(packs.packs)
+        if unknown:
+            yield case.problem("", f"there is no pack {', '.join(sorted(unknown))}")
             continue
+        drafts = frozenset(case.packs) - set(packs.in_force)
+        if drafts not in tried:
+            tried[drafts] = packs.with_drafts(drafts)
         try:
-            verdicts = golden_verdicts(packs, case.golden)
+            verdicts = golden_verdicts(tried[drafts], case.golden)
         except ModerationError as error:
             yield case.problem("", f"cannot be evaluated: {error}")
             continue

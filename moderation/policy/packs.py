@@ -6,7 +6,7 @@ import datetime
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,17 @@ class PackSet:
             raise PackError([PackProblem("policies", 0, "", "", message)])
         ordered = dict(sorted(files.items()))
         return cls(ordered, documents, packs, in_force, tuple(notes), today)
+
+    def with_drafts(self, pack_ids: Iterable[str]) -> PackSet:
+        """The same files as if these packs (and those they inherit) were in force: to try drafts.
+
+        Raises:
+            KeyError: there is no such pack.
+        """
+        wanted = {
+            each.id for name in pack_ids for each in chain_of(self.packs, self.packs[name].id)
+        }
+        return replace(self, in_force=tuple(sorted(wanted.union(self.in_force))))
 
     def packs_for(self, region: str) -> tuple[Pack, ...]:
         """The packs in force in a region, the baseline first."""

@@ -16,6 +16,7 @@ import pandas as pd
 
 from moderation.policy.facts import SURFACES
 from moderation.taxonomy import CATEGORY_IDS
+from moderation.tuning.evaluation import ScoredRows
 from moderation.tuning.fact_columns import History
 from moderation.tuning.intervals import ENOUGH, Proportion
 
@@ -103,6 +104,20 @@ class Labelled:
             languages[facts.language.codes[rows]],
             surfaces[facts.surface[rows]],
         )
+
+    @classmethod
+    def from_scored(cls, rows: ScoredRows) -> Labelled:
+        """From labelled texts that a model scored. They have no surface."""
+        n = len(rows.languages)
+        scores = np.full((n, len(CATEGORY_IDS)), np.nan, dtype=np.float32)
+        harmful = np.full((n, len(CATEGORY_IDS)), -1, dtype=np.int8)
+        for position, name in enumerate(rows.categories):
+            column = CATEGORY_IDS.index(name)
+            scores[:, column] = rows.scores[:, position]
+            known = ~np.isnan(rows.labels[:, position])
+            harmful[known, column] = rows.labels[known, position] >= 0.5
+        languages = np.array([name.split("-")[0] for name in rows.languages], dtype=object)
+        return cls(scores, harmful, languages, np.full(n, "unknown", dtype=object))
 
 
 def find_thresholds(

@@ -59,11 +59,15 @@ def test_lint_runs_the_golden_items(folder: Path) -> None:
     said = run("lint", str(folder), code=1)
     assert "L12" in said
     assert "golden E7" in said
-    assert "11 of 12" in run("test", str(folder), code=1)
+    said = run("test", str(folder), code=1)
+    assert "sla_minutes is 60, expected 120" in said
 
 
 def test_golden_items_are_all_as_expected(folder: Path) -> None:
-    assert "12 of 12 golden items are as expected." in run("test", str(folder))
+    said = run("test", str(folder)).splitlines()[-1]
+    passed, _, total, *_ = said.split()
+    assert passed == total
+    assert int(total) >= 50
 
 
 def test_diff_speaks_in_sentences_and_in_rows(policies: Path, folder: Path) -> None:
