@@ -17,7 +17,7 @@ from moderation.items import Item
 from moderation.queue import sampling
 from moderation.queue.drafts import JobDraft, draft_job
 from moderation.queue.opening import open_jobs
-from moderation.queue.priority import opening_weight
+from moderation.queue.priority import after_reports, opening_weight
 from moderation.queue.rules import QueueRules
 from moderation.records.database import Database
 from moderation.records.item_store import (
@@ -298,6 +298,12 @@ def _merge(session: Session, job: Job, entry: _Entry, draft: JobDraft, now: floa
             parts[name] = draft.parts[name]
     severity = min(job.severity, draft.severity)
     probability = max(job.probability, draft.probability)
+    reliability = job.reliability
+    if entry.prepared.item.report is not None:
+        before = int(job.parts.get("reports", 0))
+        probability = max(probability, after_reports(job.probability, draft.reliability))
+        # The mean of all who reported it.
+        reliability = (reliability * before + draft.reliability) / (before + 1)
     known_before = not job.parts.get("reach_assumed")
     views = (
         max(job.views_per_minute, draft.views_per_minute)
@@ -305,9 +311,6 @@ def _merge(session: Session, job: Job, entry: _Entry, draft: JobDraft, now: floa
         else draft.views_per_minute
     )
     parts["reach_assumed"] = bool(parts.get("reach_assumed") and draft.parts.get("reach_assumed"))
-    reliability = min(3.0, max(job.reliability, draft.reliability) + 0.1)
-    if entry.prepared.item.report is None:
-        reliability = job.reliability
     due_at = min(job.due_at, draft.due_at)
     minutes = max((due_at - job.opened_at) / 60, 1.0)
     values: dict[str, Any] = {
