@@ -1,4 +1,4 @@
-"""Real worker processes, killed while they work. The long version is `benchmarks/queue_crash.py`."""
+"""Real worker processes, killed while they work; `benchmarks/queue_crash.py` does it for longer."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ def test_a_live_room_outranks_a_post_that_nobody_watches(house: House) -> None:
 def test_reports_of_a_reporter_who_is_often_wrong_weigh_less(house: House) -> None:
     house.reviewer("lin")
     report = {"kind": "insult", "source": "user"}
-    for number in range(6):
+    for _ in range(6):
         house.post(report=report, review=False, reporter_id="careful")
         house.post(report=report, review=False, reporter_id="careless")
     while (claimed := house.queue.claim("lin")) is not None:

@@ -57,13 +57,17 @@ def test_an_empty_log_is_whole(database: Database) -> None:
         ("DELETE FROM audit_entries WHERE number = 4", "entry 4 is missing"),
         ("DELETE FROM audit_entries WHERE number >= 5", "ends at entry 4, but 6 were written"),
         (
-            "UPDATE audit_entries SET number = CASE number WHEN 2 THEN -3 ELSE -2 END "
-            "WHERE number IN (2, 3); UPDATE audit_entries SET number = -number WHERE number < 0",
+            (
+                "UPDATE audit_entries SET number = CASE number WHEN 2 THEN -3 ELSE -2 END "
+                "WHERE number IN (2, 3); UPDATE audit_entries SET number = -number WHERE number < 0"
+            ),
             "entry 2 does not follow entry 1",
         ),
         (
-            "DELETE FROM audit_entries WHERE number = 2; "
-            "UPDATE audit_entries SET number = number - 1 WHERE number > 2",
+            (
+                "DELETE FROM audit_entries WHERE number = 2; "
+                "UPDATE audit_entries SET number = number - 1 WHERE number > 2"
+            ),
             "entry 2 does not follow entry 1",
         ),
     ],

@@ -96,7 +96,7 @@ def test_a_full_disk_is_said_and_loses_nothing(sqlite_database: str, tmp_path: P
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(DatabaseUnavailable, match="file/moderation.sqlite"):
+    with pytest.raises(DatabaseUnavailable, match=r"file/moderation\.sqlite"):
         open_database(f"sqlite:///{tmp_path / 'file' / 'moderation.sqlite'}")
 
 
