@@ -7,6 +7,8 @@ import streamlit as st
 from dashboard import connection, session, sidebar, sign_in, templates, troubles
 from dashboard.icon import ICON
 from dashboard.views import audit, my_decisions, overview, policy, review
+from moderation.records.database import Database
+from moderation.records.errors import NotFound
 from moderation.records.people import get_reviewer
 from moderation.records.people_tables import Reviewer, Role
 
@@ -27,11 +29,8 @@ def main() -> None:
         if person is None:
             sign_in.page(database)
             return
-        reviewer = get_reviewer(database, person.reviewer_id)
-        if (
-            reviewer.disabled_at is not None
-            or person.idle_seconds() > session.IDLE_SIGN_OUT_SECONDS
-        ):
+        reviewer = _still_welcome(database, person)
+        if reviewer is None:
             sidebar.leave(person)
             sign_in.page(database)
             return
@@ -41,6 +40,17 @@ def main() -> None:
         sidebar.show(person, reviewer)
         page.run()
         sidebar.show_own(person, reviewer)
+
+
+def _still_welcome(database: Database, person: session.Session) -> Reviewer | None:
+    """The reviewer, unless the account is gone or disabled, or nobody has been here for long."""
+    if person.idle_seconds() > session.IDLE_SIGN_OUT_SECONDS:
+        return None
+    try:
+        reviewer = get_reviewer(database, person.reviewer_id)
+    except NotFound:
+        return None
+    return reviewer if reviewer.disabled_at is None else None
 
 
 def _pages(reviewer: Reviewer) -> list[st.Page]:

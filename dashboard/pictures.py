@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 
 from moderation.classifiers.image.decoding import DecodingLimits, ImageRefused, SafeDecoder
 from moderation.classifiers.image.key_frames import KeyFrameReader, VideoLimits
+from moderation.items import ImagePart, VideoPart
 from moderation.settings import Settings
 
 #: Longest side of a picture that was revealed, and of one that waits, in pixels.

@@ -73,7 +73,7 @@ def action_meaning(action: str) -> str:
 def category_title(category_id: str | None) -> str:
     """The category's title; policy also knows `any` and `state_order`."""
     if category_id is None:
-        return "No category"
+        return "Uncategorised"
     if category_id == "any":
         return "Any category"
     return CATEGORIES[category_id].title if category_id in CATEGORIES else plain(category_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import streamlit as st
 
 from dashboard import action_bar, connection, sidebar, templates, troubles, wording
@@ -72,9 +74,11 @@ def _case(person: Session) -> CaseFile | None:
             person.working = False
             person.tell("warning", f"This item is not yours any more: {lost}")
         except NotFound as gone:
-            sidebar.give_back(person)
-            person.working = False
-            person.tell("warning", f"This item cannot be shown: {gone}")
+            # Skipped, not released: it would be the next item again.
+            with suppress(ModerationError):
+                connection.queue().skip(person.claimed, "its content is gone")
+            person.hold(None)
+            person.tell("warning", f"An item was passed over, it cannot be shown: {gone}")
     return person.case  # type: ignore[no-any-return]
 
 
