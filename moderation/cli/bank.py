@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
@@ -25,7 +26,6 @@ from moderation.classifiers.matching.bank_files import (
 from moderation.classifiers.matching.bank_store import BankStore
 from moderation.classifiers.matching.banks import Bank, BankError, NewEntry
 from moderation.classifiers.matching.fingerprints import (
-    Fingerprints,
     HashKind,
     digests,
     query_fingerprints,
@@ -151,7 +151,7 @@ def lookup(
             continue
         found = query_fingerprints(image.pixels)
         exact = digests(path.read_bytes())
-        for match in known.lookup(Fingerprints({**found.hashes, **exact}, found.quality)):
+        for match in known.lookup(replace(found, hashes={**found.hashes, **exact})):
             entry = store.entry(match.entry)
             origin = ", ".join(part for part in (entry.source, entry.reference) if part)
             if as_json:

@@ -109,7 +109,7 @@ def _read_weights() -> _Weights:
 
 
 def _graph(weights: _Weights) -> bytes:
-    """The network as a serialised ONNX model, `pictures` (n, 3, 224, 224) to `features` (n, 1280)."""
+    """The network as a serialised ONNX model: `pictures` (n, 3, 224, 224) to `features`."""
     try:
         from onnx import TensorProto, helper
     except ModuleNotFoundError:

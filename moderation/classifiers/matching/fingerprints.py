@@ -60,6 +60,7 @@ class Fingerprints:
 
     hashes: Mapping[HashKind, tuple[bytes, ...]]
     quality: int  #: of PDQ, 0..100; perceptual hashes of flat pictures are left out
+    turned: tuple[bytes, ...] = ()  #: PDQ of a query's turned and mirrored views
 
     def hex(self, kind: HashKind) -> str:
         """The plain hash of a kind in hexadecimal, empty if there is none."""
@@ -105,21 +106,26 @@ def entry_fingerprints(pixels: Pixels) -> Fingerprints:
 
 
 def query_fingerprints(pixels: Pixels) -> Fingerprints:
-    """What a picture is looked up by: all eight turns of PDQ, with and without borders."""
+    """What a picture is looked up by: PDQ and dHash with and without borders, and PDQ of the seven
+    other ways to turn and mirror it."""
     views = pdq_dihedral(pixels)
     quality = views[0].quality
     if not views[0].usable:
         return Fingerprints({}, quality)
+    upright, turned = [views[0]], views[1:]
     inner = trim_borders(pixels)
     if inner.shape != pixels.shape:
         trimmed = pdq_dihedral(inner)
-        views += trimmed if trimmed[0].usable else []
+        if trimmed[0].usable:
+            upright.append(trimmed[0])
+            turned += trimmed[1:]
     return Fingerprints(
         {
-            HashKind.PDQ: _distinct([view.bits for view in views]),
+            HashKind.PDQ: _distinct([view.bits for view in upright]),
             HashKind.DHASH: _distinct([dhash(pixels), dhash(inner)]),
         },
         quality,
+        _distinct([view.bits for view in turned]),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,10 @@ from moderation.signals import BankMatch, Signal
 
 #: `Signal.aspect` of a match that must never be shown to anybody.
 NEVER_RENDER = "never_render"
+
+#: Up to so many hashes the turned views, too, are searched as widely as the upright one; beyond,
+#: that would cost more than the rest of the lookup, and turned *and* edited pictures are rare.
+_WIDE_TURNED_SEARCH = 250_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +108,20 @@ class KnownImages:
         loaded = self._current()
         now = time.time()
         best: dict[int, Match] = {}
-        for kind, hashes in fingerprints.hashes.items():
+        for kind, value, turned in _searches(fingerprints):
             index = loaded.indexes.get(kind)
             if index is None:
                 continue
-            for value in hashes:
-                positions, distances = index.search(value, NEAR[kind])
-                for position, distance in zip(positions, distances, strict=True):
-                    entry = int(loaded.owners[kind][position])
-                    bank = loaded.bank_of(entry, now)
-                    if bank is None or not _enabled(bank, key):
-                        continue
-                    match = Match(bank, entry, kind, int(distance))
-                    if entry not in best or _surer(match, best[entry]):
-                        best[entry] = match
+            narrow = turned and len(index) > _WIDE_TURNED_SEARCH
+            positions, distances = index.search(value, (SAME if narrow else NEAR)[kind])
+            for position, distance in zip(positions, distances, strict=True):
+                entry = int(loaded.owners[kind][position])
+                bank = loaded.bank_of(entry, now)
+                if bank is None or not _enabled(bank, key):
+                    continue
+                match = Match(bank, entry, kind, int(distance))
+                if entry not in best or _surer(match, best[entry]):
+                    best[entry] = match
         return sorted(best.values(), key=lambda m: (-m.probability, m.distance, m.entry))
 
     def _current(self) -> _Loaded:
@@ -137,6 +141,15 @@ class KnownImages:
             indexes={kind: HashIndex(found.values) for kind, found in filled.items()},
             owners={kind: found.entries for kind, found in filled.items()},
         )
+
+
+def _searches(fingerprints: Fingerprints) -> Iterator[tuple[HashKind, bytes, bool]]:
+    """Each hash and whether it is of a turned view."""
+    for kind, hashes in fingerprints.hashes.items():
+        for value in hashes:
+            yield kind, value, False
+    for value in fingerprints.turned:
+        yield HashKind.PDQ, value, True
 
 
 def _enabled(bank: Bank, key: str) -> bool:
@@ -189,7 +202,8 @@ class KnownImageClassifier:
         file = file_bytes(item.item.images[image.index])
         exact = digests(file) if file is not None else {}
         sha256 = {HashKind.SHA256: (bytes.fromhex(image.sha256),)} if image.sha256 else {}
-        everything = Fingerprints({**perceptual, **sha256, **exact}, found[0].quality)
+        turned = tuple(value for one in found for value in one.turned)
+        everything = Fingerprints({**perceptual, **sha256, **exact}, found[0].quality, turned)
         matches = self._known.lookup(everything, key=image.sha256)
         return [self._signal(image.index, match) for match in matches[: self.MOST_SIGNALS]]
 
