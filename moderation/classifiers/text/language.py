@@ -23,7 +23,7 @@ from moderation.errors import ModelUnavailable
 
 UNKNOWN = "und"
 #: Letters looked at per text: more do not change the answer, and time stays bounded.
-LONGEST = 2000
+LONGEST = 1000
 #: A guess must be at least this probable.
 EVEN_CHANCE = 0.5
 
