@@ -225,7 +225,8 @@ def _decide(person: Session, shown: ClaimedJob, action: str) -> None:
         decision = queue.decide(
             claimed,
             action,
-            category=str(category) if category else None,
+            # What is allowed is nothing; the category stands ready for the other actions.
+            category=str(category) if category and action != "allow" else None,
             note=str(_value("note", person) or ""),
             seconds=person.view.seconds(),
             regions=list(_value("regions", person) or ()),  # type: ignore[call-overload]
