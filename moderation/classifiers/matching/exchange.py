@@ -1,4 +1,4 @@
-"""Banks from and for other platforms, by Meta's `threatexchange` package (extra `exchange`).
+"""Banks from and for other platforms, by Meta's `threatexchange` package (extra `threatexchange`).
 
 The package knows the exchanges (NCMEC, StopNCII, Tech Against Terrorism, ThreatExchange, signal
 files); credentials and collaborations are configured as it documents. Here its answers become
@@ -28,7 +28,7 @@ def _signal_types() -> list[Any]:
     except ImportError:
         raise BankError(
             "exchanging signals needs the package threatexchange; "
-            "install moderation-workbench[exchange]"
+            "install moderation-workbench[threatexchange]"
         ) from None
     return [PdqSignal, VideoMD5Signal, VideoSHA256Signal]
 

@@ -1,0 +1,142 @@
+"""The image pipeline against the bare model calls of the same run.
+
+    python benchmarks/image_pipeline.py [--rounds 20] [--out TABLE.md]
+
+Medians. The photo is drawn: 1080 x 1440, smooth and busy places, no text.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from moderation.classifiers.base import DecodedImage, Prepared
+from moderation.classifiers.image.codes import read_codes
+from moderation.classifiers.image.decoding import SafeDecoder
+from moderation.classifiers.image.drawn_text import DrawnTextReader
+from moderation.classifiers.image.nsfw import NsfwClassifier
+from moderation.classifiers.image.text_recognition import TextRecogniser
+from moderation.classifiers.matching.near_duplicates import ImageHashClassifier
+from moderation.classifiers.matching.pdq import pdq
+from moderation.items import ImagePart, Item
+
+SLIDES = 18
+
+
+def photo(seed: int) -> Image.Image:
+    rng = np.random.default_rng(seed)
+    picture = Image.new("RGB", (1080, 1440), tuple(rng.integers(0, 255, 3).tolist()))
+    pen = ImageDraw.Draw(picture)
+    for size in np.geomspace(1200, 30, 120):
+        x, y = rng.uniform(-200, 1300, 2)
+        colour = tuple(rng.integers(0, 255, 3).tolist())
+        pen.ellipse((x, y, x + size, y + size * rng.uniform(0.3, 1)), fill=colour)
+    noise = np.asarray(picture, np.int16) + rng.integers(-6, 6, (1440, 1080, 3))
+    return Image.fromarray(noise.clip(0, 255).astype(np.uint8))
+
+
+def captioned(picture: Image.Image) -> Image.Image:
+    pen = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(56)
+    for line in range(3):
+        pen.text((80, 300 + 90 * line), "a line of drawn text", "white", font, stroke_width=3,
+                 stroke_fill="black")  # fmt: skip
+    return picture
+
+
+def jpeg(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()
+
+
+def median_seconds(call: Callable[[], object], rounds: int) -> float:
+    call()
+    taken = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+class Pipeline:
+    """Everything that happens to an image, as the screener does it."""
+
+    def __init__(self) -> None:
+        self.decoder = SafeDecoder()
+        self.nudity = NsfwClassifier()
+        self.reader = DrawnTextReader()
+        self.hashes = ImageHashClassifier()
+
+    def run(self, files: list[bytes]) -> list[Prepared]:
+        """One item with these images."""
+        parts = [(n, ImagePart(data=data)) for n, data in enumerate(files)]
+        images = [i for i in self.decoder.decode_all(parts) if isinstance(i, DecodedImage)]
+        assert len(images) == len(files)
+        self.reader.read(images)
+        item = Prepared(Item.from_row({"id": "1", "text": "x"}), images=tuple(images))
+        self.nudity.classify([item])
+        self.hashes.classify([item])
+        return [item]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    rounds = arguments.rounds
+    pipeline = Pipeline()
+    recogniser = TextRecogniser()
+    plain = jpeg(photo(0))
+    pixels = np.asarray(Image.open(io.BytesIO(plain)).convert("RGB"))
+    bare = {
+        "decode in this process (Pillow)": lambda: np.asarray(
+            Image.open(io.BytesIO(plain)).convert("RGB")
+        ),
+        "nudity model": lambda: pipeline.nudity.score([pixels]),
+        "text detector and recogniser": lambda: recogniser.lines(pixels),
+        "code reader": lambda: read_codes(pixels),
+        "PDQ": lambda: pdq(pixels),
+    }
+    lines = ["| call on a 1080 x 1440 photo without text | median ms |", "|---|---|"]
+    total = 0.0
+    for name, call in bare.items():
+        taken = median_seconds(call, rounds)
+        total += taken
+        lines.append(f"| {name} | {taken * 1000:.1f} |")
+    whole = median_seconds(lambda: pipeline.run([plain]), rounds)
+    lines += [
+        f"| sum of the bare calls | {total * 1000:.1f} |",
+        f"| whole pipeline | {whole * 1000:.1f} |",
+        f"| whole pipeline / sum | {whole / total:.2f}, {1 / whole:.1f} images/s |",
+        "",
+    ]
+    slides = [jpeg(captioned(photo(n)) if n % 3 == 0 else photo(n)) for n in range(SLIDES)]
+    few = max(2, rounds // 5)
+    single = median_seconds(lambda: [pipeline.run([slide]) for slide in slides], few)
+    together = median_seconds(lambda: pipeline.run(slides), few)
+    lines += [
+        f"| {SLIDES} images, a third with text | seconds | images/s |",
+        "|---|---|---|",
+        f"| one call after another | {single:.2f} | {SLIDES / single:.1f} |",
+        f"| one call for all | {together:.2f} | {SLIDES / together:.1f} |",
+        f"| gain | {single / together:.2f} x | |",
+    ]
+    pipeline.decoder.close()
+    text = "\n".join(lines) + "\n"
+    print(text)
+    if arguments.out:
+        arguments.out.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main()
