@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from moderation.classifiers.conversation.heard import Finding, Heard
 from moderation.signals import SelfHarmAspect
 
-_DISCLOSED_FROM = 0.35
+_DISCLOSED_FROM = 0.5
 _SHOWN_FROM = 0.25
 _MOST = 32
 

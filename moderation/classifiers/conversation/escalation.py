@@ -16,7 +16,7 @@ from moderation.classifiers.conversation.heard import Finding, Heard
 
 _QUICK, _SLOW = 1 / 3, 1 / 20
 #: The level at which a rising conversation has an even chance of being called an escalation.
-_EVEN, _STEEP, _TREND = 0.6, 10.0, 2.0
+_EVEN, _STEEP, _TREND = 0.75, 10.0, 2.0
 _SHOWN_FROM = 0.3
 
 

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from moderation.classifiers.conversation.marks import MARK_NAMES
 from moderation.items import AgeBracket
 
-#: Weight of a score in the hostility of a turn. Rudeness at nobody is not hostility yet.
-_HOSTILE = {"harassment": 1.0, "hate": 1.0, "threat_incitement": 1.0, "toxicity": 0.7}
+#: Scores that are hostility by themselves.
+_HOSTILE = ("harassment", "hate", "threat_incitement")
+#: Rudeness at nobody is not hostility yet; nor is a line that only stands among hostile ones.
+_RUDE, _STANDING = 0.7, 0.6
+#: A mark of this strength is as strong as a mark gets on a turn that was not trained on.
+_STRONG = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +34,20 @@ class Heard:
     is_first: bool = False  #: the speaker's first turn here
 
     def mark(self, name: str) -> float:
-        """The strength of one mark, 0 to 1."""
-        return min(1.0, max(0.0, self.marks[MARK_NAMES.index(name)]))
+        """The strength of one mark, 0 to 1; 1 is `_STRONG` of the regression or more."""
+        return min(1.0, max(0.0, self.marks[MARK_NAMES.index(name)] / _STRONG))
 
     @property
     def hostility(self) -> float:
-        """How hostile the turn is, 0 to 1: the strongest of the scores that say so, and half of
-        what the marks say, so that a short line in a hostile context counts."""
-        said = max(weight * self.scores.get(name, 0.0) for name, weight in _HOSTILE.items())
-        return max(said, 0.5 * said + 0.5 * self.mark("hostile"))
+        """How hostile the turn is, 0 to 1: what its words say, how rude they are, and what it does
+        where it stands, each as independent evidence.
+
+        On turns of seed conversations (marks held out by idea) 0.5 finds three in four turns that
+        their authors called harassment, hate or a threat, and one in fifteen others.
+        """
+        said = max(self.scores.get(name, 0.0) for name in _HOSTILE)
+        rude = _RUDE * self.scores.get("toxicity", 0.0)
+        return 1 - (1 - said) * (1 - rude) * (1 - _STANDING * self.mark("hostile"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,8 @@ from moderation.items import AgeBracket
 #: Marks, and what the strongest turn of each adds to the log odds.
 _WEIGHTS = {"secrecy": 3.0, "move": 2.0, "age_probe": 1.5, "gift": 1.0, "lexicon": 4.0}
 _BASE = -3.6
-#: A mark of this strength is as strong as a mark gets on a turn that was not trained on.
-_STRONG = 0.5
 _UNKNOWN_AGE = 0.8
-_SEEN_FROM = 0.3
+_SEEN_FROM = 0.5
 _SHOWN_FROM = 0.2
 _MOST = 16
 
@@ -65,10 +63,10 @@ class MinorRisk(BaseModel):
         luring = turn.scores.get("offplatform_luring", 0.0)
         contact = 0.5 if turn.contacts else 0.0
         seen = {
-            "secrecy": min(1.0, turn.mark("secrecy") / _STRONG),
-            "move": max(min(1.0, turn.mark("move") / _STRONG), luring, contact),
-            "age_probe": min(1.0, turn.mark("age_probe") / _STRONG),
-            "gift": min(1.0, turn.mark("gift") / _STRONG),
+            "secrecy": turn.mark("secrecy"),
+            "move": max(turn.mark("move"), luring, contact),
+            "age_probe": turn.mark("age_probe"),
+            "gift": turn.mark("gift"),
             "lexicon": 1.0 if lexicon.is_in(turn.text) else 0.0,
         }
         for name, strength in seen.items():

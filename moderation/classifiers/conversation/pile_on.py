@@ -1,10 +1,10 @@
 """Pile-on: several participants turn on one.
 
 For each participant who is a target, the strongest hostile turn of each attacker within the last
-`WINDOW_TURNS` turns (and one day). One attacker is a quarrel; from the second on, each adds to the
-probability ``1 - exp(-(sum - 1))``, with the sum of the attackers' hostility, and fewer than three
-attackers count half. A heuristic; its figures on the seed conversations are in
-``docs/conversations.md``.
+`WINDOW_TURNS` turns (and one day), and a little for each attacker's further hostile turns. One
+attacker is a quarrel; from the second on the probability is ``1 - exp(-(sum - 1))``, with the sum
+of these, and two attackers alone count less. A heuristic; its figures on the seed conversations
+are in ``docs/conversations.md``.
 """
 
 from __future__ import annotations
@@ -18,20 +18,25 @@ from moderation.classifiers.conversation.heard import Finding, Heard
 
 WINDOW_TURNS = 60
 _WINDOW_SECONDS = 86_400.0
-_HOSTILE_FROM = 0.4
+_HOSTILE_FROM = 0.5
 _MOST_TARGETS, _MOST_ATTACKERS = 16, 32
 _SHOWN_FROM = 0.2
-_FEW = 3
+#: What a further hostile turn of the same attacker adds, and how many of them count.
+_AGAIN, _MOST_AGAIN = 0.2, 3
+#: What the probability is multiplied by, for so many attackers.
+_FEW = {1: 0.0, 2: 0.8}
 
 
 class Attack(BaseModel):
-    """The strongest hostile turn of one attacker."""
+    """What one attacker has done."""
 
     model_config = ConfigDict(extra="forbid")
 
-    turn: int
+    turn: int  #: the newest
+    first: int
     seconds: float | None
     strength: float
+    again: int = 0  #: further hostile turns
 
 
 class PileOn(BaseModel):
@@ -52,26 +57,28 @@ class PileOn(BaseModel):
         own = self.attacks.setdefault(turn.target, {})
         for name in [n for n, attack in own.items() if _is_over(attack, turn)]:
             del own[name]
-        known = own.get(turn.speaker)
-        if known is None or turn.hostility >= known.strength:
-            own.pop(turn.speaker, None)
-            own[turn.speaker] = Attack(
-                turn=turn.index, seconds=turn.seconds, strength=turn.hostility
-            )
+        known = own.pop(turn.speaker, None)
+        own[turn.speaker] = Attack(
+            turn=turn.index,
+            first=known.first if known else turn.index,
+            seconds=turn.seconds,
+            strength=max(turn.hostility, known.strength if known else 0.0),
+            again=known.again + 1 if known else 0,
+        )
         _forget_oldest(own, _MOST_ATTACKERS)
         self.attacks[turn.target] = self.attacks.pop(turn.target)
         _forget_oldest(self.attacks, _MOST_TARGETS)
         self._measure(turn.target, own)
 
     def _measure(self, target: str, own: dict[str, Attack]) -> None:
-        together = sum(attack.strength for attack in own.values())
-        probability = 1 - math.exp(-max(0.0, together - 1.0))
-        if len(own) < _FEW:
-            probability /= 2
+        together = sum(a.strength + _AGAIN * min(a.again, _MOST_AGAIN) for a in own.values())
+        probability = (1 - math.exp(-max(0.0, together - 1.0))) * _FEW.get(len(own), 1.0)
         if probability > self.peak:
-            turns = [attack.turn for attack in own.values()]
             self.peak, self.peak_target = probability, target
-            self.peak_range = (min(turns), max(turns))
+            self.peak_range = (
+                min(attack.first for attack in own.values()),
+                max(attack.turn for attack in own.values()),
+            )
             self.peak_attackers = len(own)
 
     def findings(self) -> list[Finding]:

@@ -28,7 +28,7 @@ SCORES: tuple[str, ...] = (
 #: A mark below this is noise and is not added up.
 _NOISE = 0.08
 #: From this strength on, a turn is shown as evidence of a mark.
-SEEN_FROM = 0.35
+SEEN_FROM = 0.3
 _LOWEST, _HIGHEST = -0.2, 1.2
 _DAY = 86_400.0
 

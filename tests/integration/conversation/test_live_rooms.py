@@ -1,0 +1,179 @@
+"""Live rooms over a real database with the real models."""
+
+from __future__ import annotations
+
+import threading
+from random import Random
+
+import pytest
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from moderation.classifiers.conversation import (
+    ConversationClassifier,
+    Participant,
+    Transcript,
+    as_json,
+)
+from moderation.classifiers.conversation.labelled import seed_conversations
+from moderation.items import Turn
+from moderation.records import Database
+from moderation.records.conversations import StoredConversation, StoredTurn
+from moderation.records.queue_tables import Job
+from moderation.screening import Screener
+from moderation.service.live_rooms import ConversationClosed, LiveRooms, UnknownConversation
+from moderation.service.room_turns import TurnConflict
+
+SCAM = next(c for c in seed_conversations() if c.id == "conv-en-001")
+CHAT = next(c for c in seed_conversations() if c.id == "conv-en-003")
+FACTS = {"surface": "direct_message", "audience": {"regions": ["DE", "US"]}}
+
+
+def stored(database: Database, name: str) -> StoredConversation:
+    with database.read() as session:
+        row = session.get(StoredConversation, name)
+        assert row is not None
+        return row
+
+
+def jobs(database: Database) -> int:
+    with database.read() as session:
+        return int(session.execute(select(func.count(col(Job.id)))).scalar_one())
+
+
+def offline(classifier: ConversationClassifier, turns: list[Turn]) -> str:
+    people = dict(SCAM.transcript.participants)
+    reads = classifier.read(turns, [turn.language or "und" for turn in turns])
+    return as_json(classifier.follow(Transcript(tuple(turns), people), reads))
+
+
+def in_english(turns: tuple[Turn, ...]) -> list[Turn]:
+    """With their language told, so that a turn alone is read as it is among others."""
+    return [turn.model_copy(update={"language": "en"}) for turn in turns]
+
+
+def test_turns_in_any_order_and_cut_end_as_the_whole_transcript_at_once(
+    rooms: LiveRooms, database: Database, classifier: ConversationClassifier
+) -> None:
+    turns = in_english(SCAM.transcript.turns)
+    people = list(SCAM.transcript.participants.values())
+    wanted = offline(classifier, turns)
+    for seed in range(3):
+        shuffled = turns.copy()
+        Random(seed).shuffle(shuffled)
+        while shuffled:
+            size = Random(len(shuffled) + seed).randint(1, 5)
+            part, shuffled = shuffled[:size], shuffled[size:]
+            rooms.append(f"room-{seed}", part, people, FACTS)
+            rooms.append(f"room-{seed}", part[:1], people)  # sent again after a timeout
+        assert stored(database, f"room-{seed}").state == wanted
+
+
+def test_a_restart_in_the_middle_loses_and_doubles_nothing(
+    rooms: LiveRooms, database: Database, screener: Screener, classifier: ConversationClassifier
+) -> None:
+    turns = in_english(SCAM.transcript.turns)
+    people = list(SCAM.transcript.participants.values())
+    rooms.append("room", turns[:9], people, FACTS)
+    again = LiveRooms(database, screener, classifier)
+    again.append("room", turns[7:], people)
+    assert stored(database, "room").state == offline(classifier, turns)
+    assert stored(database, "room").turns == len(turns)
+
+
+def test_the_same_id_with_other_words_is_refused_and_nothing_of_the_call_is_kept(
+    rooms: LiveRooms, database: Database
+) -> None:
+    rooms.append("room", [Turn(id="1", speaker="a", text="hello there")])
+    with pytest.raises(TurnConflict) as caught:
+        rooms.append(
+            "room",
+            [Turn(id="2", speaker="b", text="hi"), Turn(id="1", speaker="a", text="goodbye")],
+        )
+    assert caught.value.differs == {"text": {"stored": "hello there", "sent": "goodbye"}}
+    assert stored(database, "room").turns == 1
+
+
+def test_a_scam_opens_one_job_however_often_it_grows(rooms: LiveRooms, database: Database) -> None:
+    people = list(SCAM.transcript.participants.values())
+    found = [
+        rooms.append("room", [turn], people, FACTS).job
+        for turn in in_english(SCAM.transcript.turns)
+    ]
+    assert jobs(database) == 1
+    assert found[-1] is not None
+    assert rooms.close("room").job == found[-1]
+    assert jobs(database) == 1
+
+
+def test_small_talk_stays_below_a_scam(rooms: LiveRooms) -> None:
+    scam = rooms.append("scam", in_english(SCAM.transcript.turns), facts=FACTS)
+    chat = rooms.append("chat", in_english(CHAT.transcript.turns))
+    assert scam.scores["fraud_phishing"] > 0.5 > chat.scores["fraud_phishing"]
+
+
+def test_two_writers_at_once_lose_and_double_no_turn(
+    rooms: LiveRooms, database: Database, screener: Screener, classifier: ConversationClassifier
+) -> None:
+    turns = [Turn(id=str(i), speaker=f"s{i % 3}", text=f"nice number {i % 4}") for i in range(24)]
+    other = LiveRooms(database, screener, classifier)
+    errors: list[BaseException] = []
+
+    def write(writer: LiveRooms, own: list[Turn]) -> None:
+        try:
+            for turn in own:
+                writer.append("room", [turn])
+        except BaseException as error:  # noqa: BLE001 - a thread's error must fail the test
+            errors.append(error)
+
+    threads = [
+        threading.Thread(target=write, args=(rooms, turns[:16])),
+        threading.Thread(target=write, args=(other, turns[8:])),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert stored(database, "room").turns == 24
+    with database.read() as session:
+        arrivals = session.execute(select(col(StoredTurn.arrival))).scalars().all()
+    assert sorted(arrivals) == list(range(24))
+
+
+def test_a_closed_conversation_takes_known_turns_and_no_new_ones(rooms: LiveRooms) -> None:
+    rooms.append("room", [Turn(id="1", speaker="a", text="good night")])
+    assert rooms.close("room").closed
+    assert rooms.append("room", [Turn(id="1", speaker="a", text="good night")]).duplicates == ("1",)
+    with pytest.raises(ConversationClosed):
+        rooms.append("room", [Turn(id="2", speaker="a", text="one more thing")])
+
+
+def test_a_conversation_nobody_opened_cannot_be_closed(rooms: LiveRooms) -> None:
+    with pytest.raises(UnknownConversation, match="'nowhere'"):
+        rooms.close("nowhere")
+
+
+def test_what_is_learnt_about_a_speaker_later_holds_for_their_earlier_turns(
+    rooms: LiveRooms,
+) -> None:
+    raid = next(c for c in seed_conversations() if c.id == "conv-en-004")
+    turns, people = in_english(raid.transcript.turns), list(raid.transcript.participants.values())
+    rooms.append("late", turns)
+    late = rooms.append("late", turns[:1], people)
+    at_once = rooms.append("at once", turns, people)
+    assert late.scores == at_once.scores
+
+
+def test_a_minor_among_the_participants_is_told_to_policy(rooms: LiveRooms) -> None:
+    people = [
+        Participant(id="a", age="18_plus"),
+        Participant(id="b", age="13_15"),
+    ]
+    approach = next(c for c in seed_conversations() if c.id == "own-en-075")
+    names = {"A": "a", "B": "b"}
+    turns = [t.model_copy(update={"speaker": names[t.speaker]}) for t in approach.transcript.turns]
+    found = rooms.append("dm", turns, people, FACTS)
+    alone = rooms.append("dm 2", turns, [people[0]], FACTS)
+    assert found.scores["grooming"] > 0.5
+    assert alone.scores["grooming"] == 0.0
