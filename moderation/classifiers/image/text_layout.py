@@ -84,6 +84,8 @@ def blocks_of(lines: Sequence[DrawnLine]) -> list[Block]:
             groups.remove(group)
         groups.append(merged)
     blocks = [Block(tuple(_in_reading_order(group))) for group in groups]
+    if all(line.vertical for line in lines):
+        return sorted(blocks, key=lambda block: (block.lines[0].frame, -block.box[0]))
     return sorted(blocks, key=lambda block: (block.lines[0].frame, block.box[1], block.box[0]))
 
 
