@@ -14,11 +14,11 @@ from rich.table import Table
 
 from moderation.cli.policy_reports import DatabaseUrl, existing_database
 from moderation.errors import ModerationError
-from moderation.records import Database
 from moderation.settings import Settings
 from moderation.taxonomy import CATEGORY_IDS, category
 
 if TYPE_CHECKING:
+    from moderation.records import Database
     from moderation.tuning.thresholds import Labelled
 
 app = typer.Typer()

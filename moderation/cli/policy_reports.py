@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,8 +13,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from moderation.policy.problems import PackProblem
-from moderation.records import Database, open_database
 from moderation.settings import Settings
+
+if TYPE_CHECKING:
+    from moderation.records import Database
 
 Folder = Annotated[
     Path | None, typer.Argument(help="Folder of packs; default: MODERATION_POLICIES_DIR.")
@@ -28,11 +30,13 @@ DatabaseUrl = Annotated[
 @contextmanager
 def existing_database(url: str | None) -> Iterator[Database | None]:
     """The database if there is one already; None where a folder of packs is all there is."""
-    settings = Settings()
-    url = url or settings.effective_database_url
+    url = url or Settings().effective_database_url
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
         yield None
         return
+    # The records take half a second to import; checking packs must not wait for them.
+    from moderation.records import open_database
+
     with open_database(url) as opened:
         yield opened
 

@@ -18,15 +18,6 @@ from moderation.policy import PackSet
 from moderation.policy.lint import lint
 from moderation.policy.packs import read_pack_files
 from moderation.policy.problems import PackError
-from moderation.records import (
-    approve_policy,
-    make_policy_live,
-    open_database,
-    policy_history,
-    propose_policy,
-    reject_policy,
-    roll_back_policy,
-)
 from moderation.settings import Settings
 
 app = typer.Typer()
@@ -54,6 +45,8 @@ def propose(
     database: DatabaseUrl = None,
 ) -> None:
     """Keep a folder of packs as a version and propose it. Broken packs are not proposed."""
+    from moderation.records import open_database, propose_policy
+
     directory = folder or Settings().policies_dir
     console = Console()
     try:
@@ -79,6 +72,8 @@ def propose(
 @app.command()
 def approve(policy: Hash, by: By = "", note: Note = "", database: DatabaseUrl = None) -> None:
     """Approve a proposal of somebody else."""
+    from moderation.records import approve_policy, open_database
+
     with open_database(database) as opened:
         version = approve_policy(opened, _full(policy), by=_who(by), note=note)
     Console().print(
@@ -97,6 +92,8 @@ def reject(
     database: DatabaseUrl = None,
 ) -> None:
     """Turn a proposal down, or withdraw an approval, with a reason."""
+    from moderation.records import open_database, reject_policy
+
     with open_database(database) as opened:
         version = reject_policy(opened, _full(policy), by=_who(by), note=note)
     Console().print(f"{version.hash[:19]} is rejected.", highlight=False)
@@ -105,6 +102,8 @@ def reject(
 @app.command()
 def activate(policy: Hash, by: By = "", note: Note = "", database: DatabaseUrl = None) -> None:
     """Put an approved version into force; the one before is superseded."""
+    from moderation.records import make_policy_live, open_database
+
     with open_database(database) as opened:
         version = make_policy_live(opened, _full(policy), by=_who(by), note=note)
     Console().print(f"{version.hash[:19]} is live.", highlight=False)
@@ -120,6 +119,8 @@ def rollback(
     database: DatabaseUrl = None,
 ) -> None:
     """Put an earlier live version into force again."""
+    from moderation.records import open_database, roll_back_policy
+
     with open_database(database) as opened:
         version = roll_back_policy(opened, by=_who(by), note=note, to=_full(to) if to else None)
     Console().print(f"{version.hash[:19]} is live again.", highlight=False)
@@ -131,6 +132,8 @@ def history(
     database: DatabaseUrl = None,
 ) -> None:
     """Who moved which version to which state, oldest first."""
+    from moderation.records import open_database, policy_history
+
     with open_database(database) as opened:
         events = policy_history(opened)
     wanted = _full(policy) if policy else ""
