@@ -228,9 +228,11 @@ def report(
     classifier: ConversationClassifier,
 ) -> list[str]:
     """All tables."""
-    lines = [
-        "rows | scams | harmless | AUC | per false-alarm rate 2, 5, 10 %: recall, before money, median lead in turns"
-    ]
+    heading = (
+        "rows | scams | harmless | AUC | at 2, 5, 10 % false alarms: recall, alarm before money, "
+        "median lead in turns of those"
+    )
+    lines = [heading]
     shared = [e for e in seed if not e.labelled.id.startswith("own")]
     own = [e for e in seed if e.labelled.id.startswith("own")]
     base = single_turns([*seed, *held], outputs)

@@ -5,7 +5,7 @@ It speaks only where the platform has *declared* a minor among the participants;
 from language. The patterns are generic and learnt from invented, non-sexual conversations; the
 repository holds no list of code words. Who has a restricted lexicon may name a file of terms (one
 a line) outside the repository by ``MODERATION_RESTRICTED_LEXICON``; a hit counts like a strong
-mark, and neither the term nor the hit's text is stored or logged.
+mark, and which term it was is neither stored nor logged.
 
 The number is a hand-set logistic of the strongest marks of one adult, for few examples exist: it
 orders conversations for specialists and is no frequency. Another adult who takes part openly (a

@@ -109,7 +109,9 @@ class Raid(BaseModel):
 def phrase_of(text: str) -> str:
     """What a turn repeats: folded, without spaces and punctuation, repetitions said once."""
     folded = _NOT_SAID.sub("", unicodedata.normalize("NFKC", text[:400]).casefold())
-    return _REPEATED.sub(r"\1", folded)[:_LONGEST_PHRASE]
+    once = _REPEATED.sub(r"\1", folded)
+    # Again: what was repeated may itself end in a repetition ("boo boo" and "boo").
+    return _REPEATED.sub(r"\1", once)[:_LONGEST_PHRASE]
 
 
 def _newness(turn: Heard) -> float:
