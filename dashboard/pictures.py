@@ -85,6 +85,11 @@ class Pictures:
             for frame in found.frames
         )
 
+    def close(self) -> None:
+        """End the decoding processes."""
+        self._decoder.close()
+        self._videos.close()
+
 
 def _trouble(refused: ImageRefused, what: str) -> str:
     if refused.code == "url_not_fetched":

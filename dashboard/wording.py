@@ -140,6 +140,11 @@ def moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%-d %b %Y, %H:%M UTC")
 
 
+def short_moment(seconds: float) -> str:
+    """Seconds since 1970 as `22 Nov 11:42`, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%-d %b %H:%M")
+
+
 def day(seconds: float) -> str:
     """Seconds since 1970 as `22 Nov 2026`."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%-d %b %Y")

@@ -46,7 +46,7 @@ def page() -> None:
 def _table(found: list[LoggedDecision]) -> int:
     table = pd.DataFrame(
         {
-            "When": [wording.moment(row.decision.decided_at) for row in found],
+            "When (UTC)": [wording.short_moment(row.decision.decided_at) for row in found],
             "Decision": [_state(row) for row in found],
             "Category": [wording.category_title(row.decision.category) for row in found],
             "Item": [templates.short_plain(row.item_id, 60) for row in found],
