@@ -84,7 +84,7 @@ def as_rows(texts: list[LabelledText]) -> list[EvaluationRow]:
 
 
 def functional(classifier: TextClassifier, rows: int) -> dict[str, float]:
-    recipe = read_recipe("base")
+    recipe = read_recipe("sharpen")
     pairs = FunctionalPairs(
         recipe.held_out_functions, recipe.held_out_languages, held_out_only=True
     )
@@ -109,7 +109,7 @@ def identity_terms(classifier: TextClassifier) -> dict[str, float]:
     kinds = ("n_neutral", "n_praise", "n_support", "n_mention")
     about = [
         functional_sentence(language, kind, rng)
-        for language in read_recipe("base").held_out_languages
+        for language in read_recipe("sharpen").held_out_languages
         for kind in kinds
         for _ in range(40)
     ]

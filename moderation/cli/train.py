@@ -32,6 +32,9 @@ def text(
         Path | None,
         typer.Option(help="Folder with train/ and dev/ parquet files; without it, own texts only."),
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Folder of a model to begin from; default: begin anew.")
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option(help="End the run after this time; default: after its tokens.")
     ] = None,
@@ -70,6 +73,7 @@ def text(
             out,
             settings.model_cache,
             data,
+            start=start,
             workers=workers,
             minutes=minutes,
             report=show,

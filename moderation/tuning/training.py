@@ -26,7 +26,12 @@ from moderation.classifiers.text.encoder import (
     load_encoder_weights,
     load_tokenizer,
 )
-from moderation.classifiers.text.model import ModelDescription, write_model
+from moderation.classifiers.text.model import (
+    ModelDescription,
+    load_learnt_weights,
+    read_description,
+    write_model,
+)
 from moderation.classifiers.text.network import TextNetwork
 from moderation.errors import ModerationError
 from moderation.tuning.training_mixture import Batch, Mixture, batches
@@ -77,6 +82,7 @@ def train(
     cache: Path,
     data: Path | None,
     *,
+    start: Path | None = None,
     workers: int = 1,
     minutes: float | None = None,
     report: Callable[[Progress], None] = lambda _: None,
@@ -89,6 +95,7 @@ def train(
         out: folder of the checkpoint and the model; a run that is found there goes on.
         cache: where the converted encoder is kept.
         data: folder of public data sets; None trains on the project's own texts only.
+        start: folder of a model of the same shape to begin from; None begins anew.
         workers: processes of one thread each, which share every step's gradient. On a busy
             machine they are much faster than one process of as many threads, whose threads
             wait for each other within every matrix product.
@@ -98,11 +105,12 @@ def train(
 
     Raises:
         UnusableCheckpoint: ``out`` holds a checkpoint of another recipe.
+        ModelUnavailable: the model to start from is unusable, or of another shape.
         UnreadableData: the data folder is not of the expected form.
     """
     out.mkdir(parents=True, exist_ok=True)
     encoder_folder(cache)
-    job = _Job(recipe, out, cache, data, minutes, checkpoint_every, workers)
+    job = _Job(recipe, out, cache, data, start, minutes, checkpoint_every, workers)
     if workers == 1:
         _work(0, job, report)
     else:
@@ -120,6 +128,7 @@ class _Job:
     out: Path
     cache: Path
     data: Path | None
+    start: Path | None
     minutes: float | None
     checkpoint_every: int
     workers: int
@@ -152,6 +161,8 @@ def _work(rank: int, job: _Job, report: Callable[[Progress], None]) -> None:
         layers=recipe.layers,
         fixed=recipe.fixed,
     ).train()
+    if job.start is not None:
+        load_learnt_weights(network, job.start, read_description(job.start))
     run = _Run(recipe, network, job.out, job.workers)
     run.resume()
     # Sampling, not secrets; every worker and every resumed run draws other texts.

@@ -128,7 +128,7 @@ class TextModel:
             layers=self.description.layers,
             fixed=self.description.fixed,
         )
-        self._load_weights(folder / "weights.safetensors")
+        load_learnt_weights(self._network, folder, self.description)
         self._network.merge_adapter()
         self._network.requires_grad_(False).eval()
         self._recent = _Recent(_REMEMBERED)
@@ -137,28 +137,6 @@ class TextModel:
     def outputs(self) -> tuple[str, ...]:
         """Category ids in the order of the network's outputs, `ENCOURAGEMENT` among them."""
         return self.description.outputs
-
-    def _load_weights(self, path: Path) -> None:
-        remedy = "reinstall the package, or restore the folder from where the model came"
-        try:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise ModelUnavailable(f"{path}: cannot be read ({error}); {remedy}") from error
-        if digest != self.description.weights_sha256:
-            raise ModelUnavailable(
-                f"{path}: its SHA-256 is {digest[:12]}…, model.json says "
-                f"{self.description.weights_sha256[:12]}…: truncated, or of another version; "
-                f"{remedy}"
-            )
-        try:
-            weights = {name: value.float() for name, value in load_file(path).items()}
-            missing, unexpected = self._network.load_state_dict(weights, strict=False)
-        except (SafetensorError, RuntimeError, OSError) as error:
-            raise ModelUnavailable(f"{path}: does not fit ({error}); {remedy}") from error
-        learnt = {name for name, _ in self._network.named_parameters()}
-        if unexpected or learnt & set(missing):
-            odd = sorted([*unexpected, *(learnt & set(missing))])[0]
-            raise ModelUnavailable(f"{path}: tensor {odd!r} is missing or unknown; {remedy}")
 
     def windows(self, text: str) -> list[Window]:
         """The token windows that a text is scored in."""
@@ -240,6 +218,34 @@ def read_description(folder: Path) -> ModelDescription:
             "version of the workbench that the model was made with, or train it again"
         )
     return description
+
+
+def load_learnt_weights(network: TextNetwork, folder: Path, description: ModelDescription) -> None:
+    """Put a model folder's adapter and head into a network of the same shape.
+
+    Raises:
+        ModelUnavailable: the file is missing, damaged, or of another shape.
+    """
+    path = folder / "weights.safetensors"
+    remedy = "reinstall the package, or restore the folder from where the model came"
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelUnavailable(f"{path}: cannot be read ({error}); {remedy}") from error
+    if digest != description.weights_sha256:
+        raise ModelUnavailable(
+            f"{path}: its SHA-256 is {digest[:12]}…, model.json says "
+            f"{description.weights_sha256[:12]}…: truncated, or of another version; {remedy}"
+        )
+    try:
+        weights = {name: value.float() for name, value in load_file(path).items()}
+        missing, unexpected = network.load_state_dict(weights, strict=False)
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise ModelUnavailable(f"{path}: does not fit ({error}); {remedy}") from error
+    learnt = {name for name, _ in network.named_parameters()}
+    if unexpected or learnt & set(missing):
+        odd = sorted([*unexpected, *(learnt & set(missing))])[0]
+        raise ModelUnavailable(f"{path}: tensor {odd!r} is missing or unknown; {remedy}")
 
 
 def write_model(
