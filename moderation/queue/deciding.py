@@ -185,9 +185,12 @@ def judge_reporters(session: Session, decisions: Sequence[Decision], sign: int =
         select(col(StoredReport.job_id), col(StoredReport.reporter_id))
         .where(col(StoredReport.job_id).in_(list(upheld)), col(StoredReport.reporter_id) != "")
         .distinct()
+        # In one order for all, so that two deciders never wait for each other.
+        .order_by(col(StoredReport.reporter_id))
     )
     for job_id, reporter_id in session.execute(query).all():
-        reporter = session.get(Reporter, reporter_id) or Reporter(id=reporter_id)
+        reporter = session.get(Reporter, reporter_id, with_for_update=True)
+        reporter = reporter or Reporter(id=reporter_id)
         if upheld[job_id]:
             reporter.upheld = max(0, reporter.upheld + sign)
         else:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from moderation.items import Item
@@ -20,6 +21,7 @@ from moderation.queue.opening import open_jobs
 from moderation.queue.priority import after_reports, opening_weight
 from moderation.queue.rules import QueueRules
 from moderation.records.database import Database
+from moderation.records.errors import WritersCollided
 from moderation.records.item_store import (
     PreparedItem,
     assessment_row,
@@ -37,6 +39,9 @@ from moderation.records.item_tables import (
 from moderation.records.people import primary_language
 from moderation.records.queue_tables import Job, JobEvent, JobKind, JobState
 from moderation.signals import Assessment
+
+#: How often a batch is stored anew when another process was faster with one of its items.
+_ATTEMPTS = 4
 
 
 class VerdictLike(Protocol):
@@ -129,10 +134,17 @@ def record_screenings(
         )
         for (item, screening), reporter in zip(screenings, reporters, strict=True)
     ]
-    with database.write() as session:
-        now = database.now(session)
-        _store(session, entries, now)
-        _open_jobs(session, entries, now, rules)
+    for attempt in range(_ATTEMPTS):
+        try:
+            with database.write() as session:
+                now = database.now(session)
+                _store(session, entries, now)
+                _open_jobs(session, entries, now, rules)
+            break
+        except (IntegrityError, WritersCollided):
+            # Another process stored the same item at the same moment; now it can be seen.
+            if attempt == _ATTEMPTS - 1:
+                raise
     return [Recorded(entry.key, entry.is_new, entry.job_id) for entry in entries]
 
 
@@ -259,7 +271,9 @@ def _waiting_jobs(session: Session, item_ids: Sequence[str]) -> dict[str, Job]:
                 col(Job.kind) == JobKind.REVIEW,
                 col(Job.state) != JobState.DONE,
             )
+            # Locked, in one order for all: a report may be about to change them.
             .order_by(col(Job.id))
+            .with_for_update()
         )
         found |= {versions[job.item_key]: job for job in session.execute(query).scalars()}
     return found

@@ -22,7 +22,7 @@ from sqlmodel import Session
 
 from moderation.errors import ModerationError
 from moderation.records import schema
-from moderation.records.errors import DatabaseUnavailable
+from moderation.records.errors import DatabaseUnavailable, WritersCollided
 from moderation.records.media import MediaStore
 from moderation.settings import Settings
 
@@ -296,6 +296,10 @@ _SQLITE_TROUBLE = (
 )
 
 
+#: PostgreSQL's codes for a deadlock and a serialisation failure.
+_COLLISIONS = {"40P01", "40001"}
+
+
 def _trouble(error: DBAPIError, url: URL) -> ModerationError | None:
     """Our error for what the user can mend; None for a fault of our own."""
     message = str(error.orig).lower()
@@ -304,6 +308,10 @@ def _trouble(error: DBAPIError, url: URL) -> ModerationError | None:
             if sign in message:
                 return DatabaseUnavailable(f"the database {_name(url)} {advice}")
         return None
+    if getattr(error.orig, "sqlstate", None) in _COLLISIONS:
+        return WritersCollided(
+            "another writer changed the same records; nothing was stored, try again"
+        )
     if error.connection_invalidated or isinstance(error, OperationalError):
         first = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no answer"
         return DatabaseUnavailable(f"the database {_name(url)} cannot be used: {first}")

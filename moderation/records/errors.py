@@ -9,6 +9,10 @@ class DatabaseUnavailable(ModerationError):
     """The database cannot be opened, read or written."""
 
 
+class WritersCollided(DatabaseUnavailable):
+    """Two writers waited for each other and one was stopped; nothing of it was stored: try again."""
+
+
 class DatabaseTooNew(ModerationError):
     """The database was written by a newer version of the workbench."""
 

@@ -164,25 +164,27 @@ def insert_items(
     """
     wanted = {(p.item.id, p.content_hash): (p, language) for p, language in prepared}
     found = {pair: (key, False) for pair, key in _keys(session, wanted).items()}
-    fresh = [pair for pair in wanted if pair not in found]
+    # In one order for all, so that two processes with the same items never wait for each other.
+    fresh = sorted(pair for pair in wanted if pair not in found)
     if not fresh:
         return found
-    insert_ignoring(
-        session,
-        StoredItem,
-        [_item_row(*wanted[pair], at) for pair in fresh],
-        ["id", "content_hash"],
+    rows = [_item_row(*wanted[pair], at) for pair in fresh]
+    statement = ignoring_insert(session, StoredItem, ["id", "content_hash"])
+    inserted = set(
+        session.connection().execute(statement.returning(col(StoredItem.key)), rows).scalars()
     )
     keys = _keys(session, {pair: wanted[pair] for pair in fresh})
     media_rows, link_rows = [], []
     for pair in fresh:
-        found[pair] = (keys[pair], True)
+        # Another process may have been faster with some: those are not new here.
+        found[pair] = (keys[pair], keys[pair] in inserted)
         for part, sha256, size in wanted[pair][0].media:
             link_rows.append({"item_key": keys[pair], "part": part, "sha256": sha256})
             if sha256 is not None:
                 media_rows.append({"sha256": sha256, "size": size, "stored_at": at})
     if media_rows:
-        unique = list({row["sha256"]: row for row in media_rows}.values())
+        by_hash = {row["sha256"]: row for row in media_rows}
+        unique = [by_hash[sha256] for sha256 in sorted(by_hash)]
         insert_ignoring(session, StoredMedia, unique, ["sha256"])
     if link_rows:
         insert_ignoring(session, ItemMedia, link_rows, ["item_key", "part"])
@@ -219,17 +221,21 @@ def _keys(session: Session, pairs: Any) -> dict[tuple[str, str], int]:
     return found
 
 
-def insert_ignoring(
-    session: Session, table: Any, rows: list[dict[str, Any]], unique: list[str]
-) -> None:
-    """A bulk insert that leaves rows alone that are there already."""
+def ignoring_insert(session: Session, table: Any, unique: list[str]) -> Any:
+    """An INSERT that leaves rows alone that are there already."""
     if session.get_bind().dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as dialect_insert
     else:
         from sqlalchemy.dialects.sqlite import insert as dialect_insert  # type: ignore[assignment]
-    statement = dialect_insert(table).on_conflict_do_nothing(index_elements=unique)
+    return dialect_insert(table).on_conflict_do_nothing(index_elements=unique)
+
+
+def insert_ignoring(
+    session: Session, table: Any, rows: list[dict[str, Any]], unique: list[str]
+) -> None:
+    """A bulk insert that leaves rows alone that are there already."""
     # The connection, not the session: the ORM's bulk insert would look for defaults row by row.
-    session.connection().execute(statement, rows)
+    session.connection().execute(ignoring_insert(session, table, unique), rows)
 
 
 def load_item(database: Database, item_key: int) -> Item:

@@ -69,6 +69,15 @@ def verdict(
     )
 
 
+def screened(item_id: str, text: str, *, category: str = "harassment") -> tuple[Item, Screened]:
+    """An item and a screening that asks for a person."""
+    item = Item.from_row({"id": item_id, "text": text})
+    assessment = Assessment(
+        item_id=item_id, scores={category: 0.8}, language="en", models={"text": "1"}
+    )
+    return item, Screened(assessment, {"DE": verdict()})
+
+
 @dataclass
 class House:
     """A database, its clock, and a queue over it."""

@@ -183,3 +183,23 @@ def test_a_word_that_is_no_action_is_refused_and_the_lease_stays(house: House) -
     with pytest.raises(DecisionRefused, match="unavailable"):
         house.queue.decide(claimed, "delete")
     assert house.queue.decide(claimed, "allow").final
+
+
+def test_two_processes_that_store_the_same_items_open_one_job_each(house: House) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from review_work import screened
+
+    from moderation.queue import record_screenings
+
+    batch = [
+        screened(f"item-{chr(97 + n)}", "the same reported words " + chr(97 + n) * 9)
+        for n in range(12)
+    ]
+    with ThreadPoolExecutor(4) as pool:
+        orders = [batch, batch[::-1], batch, batch[::-1]]
+        done = list(pool.map(lambda order: record_screenings(house.database, order), orders))
+    jobs = {recorded.job_id for recorded in done[0]}
+    assert len(jobs) == 12
+    assert all({recorded.job_id for recorded in other} == jobs for other in done)
+    assert sum(recorded.is_new for other in done for recorded in other) == 12
