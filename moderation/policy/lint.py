@@ -31,7 +31,6 @@ from moderation.policy.packs import PackSet, read_pack_files
 from moderation.policy.problems import PackError, PackProblem
 from moderation.policy.rule import Clock, HumanMode, Rule
 from moderation.policy.schema import Kind, Pack
-from moderation.taxonomy import CATEGORIES, Detection
 
 _NOTICE_LANGUAGES = ("en", "zh-Hans")
 _UNATTENDED = frozenset({HumanMode.NONE, HumanMode.SAMPLED})
@@ -106,16 +105,6 @@ def advice(packs: PackSet) -> Iterator[PackProblem]:
             if rule.effects.restricts and rule.sor is None:
                 message = "restricts without facts for a statement of reasons; add sor"
                 yield say(("rules", number, "sor"), message, warning=True)
-            for leaf, _ in rule.when.leaves():
-                score = leaf.score
-                if score is None or not _only_scores(rule.when):
-                    continue
-                if CATEGORIES[score.category].detection == (Detection.REPORT_ONLY,):
-                    message = (
-                        f"no shipped classifier scores {score.category}; the rule sleeps until "
-                        "one does"
-                    )
-                    yield say(("rules", number, "when"), message, warning=True)
 
 
 Found = Iterator[tuple[Place, str]]
@@ -303,10 +292,6 @@ def requires(condition: Condition, test: Callable[[Condition], bool]) -> bool:
     if condition.any is not None:
         return all(requires(child, test) for child in condition.any)
     return condition.negated is None and test(condition)
-
-
-def _only_scores(condition: Condition) -> bool:
-    return all(leaf.score is not None for leaf, _ in condition.leaves())
 
 
 def _named(rule: Rule, code: str, message: str) -> Found:
