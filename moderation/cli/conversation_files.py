@@ -186,7 +186,7 @@ def _telegram(messages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any] | B
                 "id": str(message.get("id", number)),
                 "speaker": str(message.get("from") or message.get("from_id") or "deleted account"),
                 "text": text,
-                "time": float(unix) if str(unix or "").isdigit() else message.get("date"),
+                "time": float(str(unix)) if str(unix or "").isdigit() else message.get("date"),
             }
 
 

@@ -40,7 +40,7 @@ router = APIRouter(tags=["Conversations"])
 MAX_TURNS = 1000
 _OPENING = threading.Lock()
 
-_EXAMPLE = {
+_EXAMPLE: dict[str, Any] = {
     "surface": "live_chat",
     "audience": {"regions": ["SG", "DE"], "room_size": 30000},
     "participants": [{"id": "lin", "role": "host", "account_age_days": 700, "age": "18_plus"}],
@@ -88,6 +88,9 @@ class TurnsResponse(BaseModel):
     duplicates: list[str] = Field(description="Known already, exactly so; nothing was changed.")
     recomputed_from: int | None = Field(
         description="Position from which a late turn made everything be reckoned again."
+    )
+    heard: list[dict[str, Any]] = Field(
+        description="Each new turn where it stands: target, hostility, marks."
     )
     scores: dict[str, float]
     changed: dict[str, list[float]] = Field(description="Category → score before, score now.")
@@ -192,6 +195,7 @@ def _response(progressed: Progressed) -> TurnsResponse:
         appended=list(progressed.appended),
         duplicates=list(progressed.duplicates),
         recomputed_from=progressed.recomputed_from,
+        heard=[dict(entry) for entry in progressed.heard],
         scores=dict(progressed.scores),
         changed={name: list(pair) for name, pair in progressed.changed.items()},
         risk=asdict(progressed.view) if progressed.view is not None else None,

@@ -23,34 +23,33 @@ from moderation.classifiers.conversation import (
     as_json,
     from_json,
 )
-from moderation.classifiers.text.language import LanguageIdentifier
 from moderation.errors import ModerationError
 from moderation.items import Item, Surface, Turn
 from moderation.queue import record_screening
 from moderation.records import Database
 from moderation.records.conversations import (
-    CHECKPOINT_EVERY,
-    ConversationCheckpoint,
     Place,
     StoredConversation,
     StoredTurn,
-    add_checkpoints,
     add_turns,
-    checkpoint_before,
-    drop_checkpoints,
     held_conversation,
     known_turns,
     newest_turns,
-    turns_after,
 )
 from moderation.screening import Screener, Screening
-from moderation.service.room_assessment import RoomView, assess_room, muted_segments
+from moderation.service.room_assessment import (
+    RoomView,
+    assess_room,
+    in_context,
+    muted_segments,
+    turns_apart,
+)
+from moderation.service.room_folding import RoomFolding
 from moderation.service.room_turns import (
     TurnConflict,
     compared,
     learn_facts,
     participants_of_row,
-    turn_of,
     without_doubles,
     youngest_minor,
 )
@@ -83,6 +82,7 @@ class Progressed:
     scores: Mapping[str, float] = field(default_factory=dict)
     changed: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     view: RoomView | None = None
+    heard: Sequence[Mapping[str, Any]] = ()  #: what each new turn does where it stands
     muted: Sequence[Mapping[str, Any]] = ()
     job: int | None = None
     closed: bool = False
@@ -103,8 +103,7 @@ class LiveRooms:
         self._database = database
         self._screener = screener
         self._classifier = classifier
-        self._languages = LanguageIdentifier()
-        self._outputs = classifier.reader.outputs
+        self._folding = RoomFolding(classifier)
         self._telling = threading.Lock()
 
     def append(
@@ -129,7 +128,7 @@ class LiveRooms:
         with self._database.read() as session:
             known = known_turns(session, conversation_id, list(wanted))
         fresh = [turn for turn in wanted.values() if compared(turn, known.get(turn.id)) is None]
-        reads = {read.turn.id: read for read in self._read(fresh)}
+        reads = {read.turn.id: read for read in self._folding.read(fresh)}
         with self._database.write() as session:
             progressed, screening = self._append(
                 session, conversation_id, wanted, reads, participants, facts
@@ -146,8 +145,8 @@ class LiveRooms:
             row = self._existing(session, conversation_id)
             now = self._database.now(session)
             row.closed_at = row.closed_at if row.closed_at is not None else now
-            if self._read_anew(session, row):
-                state, _ = self._refold(session, row, _BEGINNING)
+            if self._folding.read_anew(session, row):
+                state, _, _ = self._folding.refold(session, row, _BEGINNING)
                 row.state = as_json(state)
             progressed, screening = self._view(session, row, from_json(row.state))
             session.add(row)
@@ -164,13 +163,6 @@ class LiveRooms:
             session.expunge(row)  # nothing that is looked at may be written
             progressed, _ = self._view(session, row, from_json(row.state))
         return progressed
-
-    def _read(self, turns: Sequence[Turn]) -> list[ReadTurn]:
-        if not turns:
-            return []
-        found = self._languages.identify([turn.text for turn in turns])
-        languages = [t.language or tag for t, tag in zip(turns, found, strict=True)]
-        return self._classifier.read(turns, languages)
 
     def _existing(self, session: Session, conversation_id: str) -> StoredConversation:
         row = held_conversation(session, conversation_id)
@@ -218,18 +210,19 @@ class LiveRooms:
                 f"conversation {conversation_id!r} is closed; a new one needs another id"
             )
         start_over = learn_facts(row, participants, facts)
-        start_over = self._read_anew(session, row) or start_over
-        stored = self._place(row, new, reads, now)
+        start_over = self._folding.read_anew(session, row) or start_over
+        stored = self._folding.place(row, new, reads, now)
         late = [turn for turn in stored if turn.time < row.latest]
         add_turns(session, stored)
         state = from_json(row.state)
         recomputed: int | None = None
         if start_over:
-            state, recomputed = self._refold(session, row, _BEGINNING)
+            state, recomputed, heard = self._folding.refold(session, row, _BEGINNING)
         elif late:
-            state, recomputed = self._refold(session, row, (late[0].time, late[0].arrival))
+            place = (late[0].time, late[0].arrival)
+            state, recomputed, heard = self._folding.refold(session, row, place)
         else:
-            self._fold(session, row, state, stored)
+            heard = self._folding.fold(session, row, state, stored)
         row.turns += len(stored)
         row.latest = max([row.latest, *(turn.time for turn in stored)])
         row.state = as_json(state)
@@ -242,89 +235,10 @@ class LiveRooms:
                 appended=tuple(turn.turn_id for turn in stored),
                 duplicates=tuple(name for name in wanted if name in known),
                 recomputed_from=recomputed,
+                heard=tuple(in_context(turn.turn_id, heard[turn.turn_id]) for turn in stored),
             ),
             screening,
         )
-
-    def _place(
-        self,
-        row: StoredConversation,
-        turns: Sequence[Turn],
-        reads: Mapping[str, ReadTurn],
-        now: float,
-    ) -> list[StoredTurn]:
-        """The turns in their order; one without a time takes the latest time before it."""
-        latest = row.latest
-        placed = []
-        for arrival, turn in enumerate(turns, start=row.turns):
-            latest = max(latest, turn.seconds or 0.0)
-            placed.append(
-                StoredTurn(
-                    conversation_id=row.id,
-                    turn_id=turn.id,
-                    arrival=arrival,
-                    time=latest if turn.seconds is None else turn.seconds,
-                    speaker=turn.speaker,
-                    role=turn.role,
-                    text=turn.text,
-                    seconds=turn.seconds,
-                    language=turn.language,
-                    reading=reads[turn.id].packed(self._outputs),
-                    received_at=now,
-                )
-            )
-        return sorted(placed, key=lambda turn: (turn.time, turn.arrival))
-
-    def _fold(
-        self,
-        session: Session,
-        row: StoredConversation,
-        state: ConversationState,
-        turns: Sequence[StoredTurn],
-    ) -> None:
-        known = participants_of_row(row)
-        checkpoints = []
-        for turn in turns:
-            self._classifier.add(state, self._unpacked(turn), known)
-            if state.progress.turns % CHECKPOINT_EVERY == 0:
-                checkpoints.append(
-                    ConversationCheckpoint(
-                        conversation_id=row.id,
-                        position=state.progress.turns,
-                        time=turn.time,
-                        arrival=turn.arrival,
-                        state=as_json(state),
-                    )
-                )
-        add_checkpoints(session, checkpoints)
-
-    def _refold(
-        self, session: Session, row: StoredConversation, place: Place
-    ) -> tuple[ConversationState, int]:
-        """From the newest snapshot before that place on; the position where it began."""
-        checkpoint = checkpoint_before(session, row.id, place)
-        state = from_json(checkpoint.state if checkpoint else "")
-        began = checkpoint.position if checkpoint else 0
-        drop_checkpoints(session, row.id, began)
-        after = (checkpoint.time, checkpoint.arrival) if checkpoint else None
-        self._fold(session, row, state, list(turns_after(session, row.id, after)))
-        return state, began
-
-    def _read_anew(self, session: Session, row: StoredConversation) -> bool:
-        """Read every turn again if the models have changed since; whether they had."""
-        if row.model == self._classifier.version:
-            return False
-        stored = list(turns_after(session, row.id, None))
-        reads = self._read([turn_of(turn) for turn in stored])
-        for turn, read in zip(stored, reads, strict=True):
-            turn.reading = read.packed(self._outputs)
-            session.add(turn)
-        session.flush()
-        row.model = self._classifier.version
-        return True
-
-    def _unpacked(self, turn: StoredTurn) -> ReadTurn:
-        return ReadTurn.unpacked(turn_of(turn), turn.reading, self._outputs)
 
     def _view(
         self,
@@ -335,7 +249,7 @@ class LiveRooms:
     ) -> tuple[Progressed, Screening | None]:
         """Scores, verdicts and mutes for the newest part of the conversation."""
         window = newest_turns(session, row.id, WINDOW)
-        reads = [self._unpacked(turn) for turn in window]
+        reads = [self._folding.unpacked(turn) for turn in window]
         known = participants_of_row(row)
         around = {"recipient_age": youngest_minor(known)} | row.facts
         item = Item.model_validate(
@@ -344,11 +258,13 @@ class LiveRooms:
         total = state.progress.turns
         findings = state.findings(self._classifier.model, known)
         assessment = assess_room(self._classifier, item, reads, findings, total)
-        screening = self._screener.judge([item], [assessment])[0] if window else None
-        names = {turn.turn_id for turn in fresh}
-        muted = muted_segments(
-            self._screener, item, [read for read in reads if read.turn.id in names]
-        )
+        new = [self._folding.unpacked(turn) for turn in fresh]
+        singles, apart = turns_apart(item, new)
+        screening: Screening | None = None
+        muted: list[dict[str, Any]] = []
+        if window:
+            screening, *each = self._screener.judge([item, *singles], [assessment, *apart])
+            muted = muted_segments(new, each)
         scores = {name: round(p, 4) for name, p in assessment.scores.items()}
         changed = {
             name: (row.scores.get(name, 0.0), p)
@@ -380,7 +296,7 @@ class LiveRooms:
         final: bool = False,
     ) -> Progressed:
         """Open the job or bring it up to date, where that is worth it; never a second one."""
-        if screening is None:
+        if screening is None or not (final or screening.needs_review):
             return progressed
         with self._telling, self._held(conversation_id):
             with self._database.read() as session:
@@ -429,8 +345,6 @@ def _reported(screening: Screening) -> dict[str, Any]:
 def _worth_telling(screening: Screening, reported: Mapping[str, Any], final: bool) -> bool:
     if final:
         return bool(reported) or screening.needs_review
-    if not screening.needs_review:
-        return False
     now = _reported(screening)
     if not reported.get("queued") or reported.get("actions") != now["actions"]:
         return True

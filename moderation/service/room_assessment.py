@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from moderation.classifiers.conversation import ConversationClassifier, ReadTurn
-from moderation.classifiers.conversation.heard import Finding
+from moderation.classifiers.conversation.heard import Finding, Heard
+from moderation.classifiers.conversation.marks import MARK_NAMES
 from moderation.items import Item, TextSegment
-from moderation.screening import Screener, Screening
+from moderation.screening import Screening
 from moderation.signals import Assessment, Signal, TurnRange
 from moderation.taxonomy import CATEGORIES
 
@@ -17,6 +18,7 @@ from moderation.taxonomy import CATEGORIES
 OVER_TURNS = frozenset({"fraud_phishing", "offplatform_luring", "self_harm"})
 #: From this probability on, the worst turn of a category is named.
 _SHOWN_FROM = 0.3
+_MARKED_FROM = 0.5
 #: What a region's verdict must say for a turn not to be heard there.
 _SILENT = frozenset({"hold", "unavailable"})
 
@@ -127,16 +129,19 @@ def assess_room(
     )
 
 
-def muted_segments(
-    screener: Screener, item: Item, reads: Sequence[ReadTurn]
-) -> list[dict[str, Any]]:
-    """Region by region, the turns that policy does not let be heard there.
+def in_context(turn_id: str, heard: Heard) -> dict[str, Any]:
+    """What a turn does where it stands: at whom it is aimed, how hostile it is there, its marks."""
+    marks = {name: round(heard.mark(name), 2) for name in MARK_NAMES}
+    return {
+        "turn": turn_id,
+        "target": heard.target,
+        "hostility": round(heard.hostility, 3),
+        "marks": {name: strength for name, strength in marks.items() if strength >= _MARKED_FROM},
+    }
 
-    Returns:
-        `{"region", "turns", "action"}` with the ids of neighbouring turns in one entry.
-    """
-    if not reads:
-        return []
+
+def turns_apart(item: Item, reads: Sequence[ReadTurn]) -> tuple[list[Item], list[Assessment]]:
+    """Every turn as an item of its own with its own scores, for a verdict on it alone."""
     singles = [
         item.model_copy(
             update={
@@ -154,9 +159,20 @@ def muted_segments(
         )
         for single, read in zip(singles, reads, strict=True)
     ]
+    return singles, assessments
+
+
+def muted_segments(
+    reads: Sequence[ReadTurn], screenings: Sequence[Screening]
+) -> list[dict[str, Any]]:
+    """Region by region, the turns that policy does not let be heard there.
+
+    Returns:
+        `{"region", "action", "turns"}` with the ids of neighbouring turns in one entry.
+    """
     segments: list[dict[str, Any]] = []
     open_by_region: dict[str, dict[str, Any]] = {}
-    for read, screening in zip(reads, screener.judge(singles, assessments), strict=True):
+    for read, screening in zip(reads, screenings, strict=True):
         for region, verdict in screening.verdicts.items():
             running = open_by_region.get(region)
             if verdict.action not in _SILENT:

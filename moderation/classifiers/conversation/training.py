@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from moderation.classifiers.conversation.labelled import Labelled, fold_of
 from moderation.classifiers.conversation.marks import MarkWeights, log_odds
@@ -33,6 +34,7 @@ _WEIGHT = 10.0
 _THIRDS, _FOLDS = 3, 5
 
 Log = Callable[[str], None]
+Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def fit_marks(examples: Sequence[Example]) -> MarkWeights:
     return MarkWeights(solved[:split], solved[split:])
 
 
-def _faded(vectors: Floats, labelled: Labelled) -> Floats:
+def _faded(vectors: Doubles, labelled: Labelled) -> Doubles:
     """(turns, hidden): the faded mean of what came before, as `Progress` carries it."""
     found = np.zeros_like(vectors)
     faded = np.zeros(vectors.shape[1])
@@ -145,7 +147,7 @@ def _counts(example: Example, head: str) -> bool:
     return example.labelled.has_marks
 
 
-def _logistic(inputs: Floats, truth: Floats, weights: Floats, inverse_penalty: float) -> Floats:
+def _logistic(inputs: Floats, truth: Doubles, weights: Doubles, inverse_penalty: float) -> Doubles:
     """Newton's method; the constant, last, is not penalised."""
     x = np.hstack([inputs, np.ones((len(inputs), 1))]).astype(np.float64)
     penalty = np.full(x.shape[1], 1.0)

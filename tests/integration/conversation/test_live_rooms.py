@@ -177,3 +177,14 @@ def test_a_minor_among_the_participants_is_told_to_policy(rooms: LiveRooms) -> N
     alone = rooms.append("dm 2", turns, [people[0]], FACTS)
     assert found.scores["grooming"] > 0.5
     assert alone.scores["grooming"] == 0.0
+
+
+def test_a_turn_is_told_where_it_stands(rooms: LiveRooms) -> None:
+    turns = [
+        Turn(id="1", speaker="ana", text="my first song", language="en"),
+        Turn(id="2", speaker="bo", text="you are pathetic, delete this garbage", language="en"),
+        Turn(id="3", speaker="cy", text="@bo be kind", language="en"),
+    ]
+    first, second, third = rooms.append("room", turns).heard
+    assert (first["target"], second["target"], third["target"]) == (None, "ana", "bo")
+    assert second["hostility"] > first["hostility"]

@@ -1,0 +1,85 @@
+"""What appending a turn costs: in a long room against a short one, and against the text alone.
+
+python benchmarks/conversation_appending.py [--long 10000] [--samples 60]
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from moderation.classifiers.conversation import ConversationClassifier
+from moderation.items import Turn
+from moderation.records import open_database
+from moderation.screening import Screener
+from moderation.service.live_rooms import LiveRooms
+from moderation.settings import Settings
+
+_WORDS = (
+    "the clay is too wet today",
+    "那个杯子的把手怎么接",
+    "add more slip at the joint",
+    "好看,求链接",
+    "how long do you fire it",
+    "slow down please",
+    "この釉薬は何ですか",
+    "정말 예쁘네요",
+)
+
+
+def turns(first: int, count: int) -> list[Turn]:
+    """Small talk, every turn different."""
+    return [
+        Turn(
+            id=str(i),
+            speaker=f"s{i % 97}",
+            text=f"{_WORDS[i % len(_WORDS)]} {i}",
+            seconds=float(i),
+            language="en",
+        )
+        for i in range(first, first + count)
+    ]
+
+
+def main() -> None:
+    """Prints medians and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--long", type=int, default=10_000)
+    parser.add_argument("--samples", type=int, default=60)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(data_dir=Path(folder))
+        screener = Screener.from_settings(settings)
+        classifier = ConversationClassifier.from_settings(settings)
+        with open_database(f"sqlite:///{folder}/rooms.sqlite") as database:
+            rooms = LiveRooms(database, screener, classifier)
+            began = time.perf_counter()
+            for at in range(0, options.long, 500):
+                rooms.append("long", turns(at, 500))
+            rate = options.long / (time.perf_counter() - began)
+            print(f"filled a room with {options.long} turns at {rate:.0f} turns/s, 500 a call")
+            rooms.append("short", turns(1_000_000, 10))
+            taken: dict[str, list[float]] = {"text alone": [], "short": [], "long": []}
+            for sample in range(options.samples):
+                base = 2_000_000 + 10 * sample
+                for number, name in enumerate(("short", "long")):
+                    [turn] = turns(base + number, 1)
+                    start = time.perf_counter()
+                    rooms.append(name, [turn])
+                    taken[name].append(time.perf_counter() - start)
+                [turn] = turns(base + 5, 1)
+                start = time.perf_counter()
+                classifier.reader.score([turn.text], ["en"])
+                taken["text alone"].append(time.perf_counter() - start)
+            middle = {name: median(values) for name, values in taken.items()}
+            for name, value in middle.items():
+                print(f"{name:10s} median {1000 * value:.1f} ms")
+            print(f"long / short: {middle['long'] / middle['short']:.2f}")
+            print(f"short / text alone: {middle['short'] / middle['text alone']:.2f}")
+
+
+if __name__ == "__main__":
+    main()
