@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import as_file, files
 
 import numpy as np
@@ -126,5 +127,10 @@ class NsfwClassifier:
 
 
 def nsfw(settings: Settings) -> NsfwClassifier:
-    """The classifier that `MODERATION_CLASSIFIERS` calls `nsfw`."""
-    return NsfwClassifier(settings.threads)
+    """The classifier that `MODERATION_CLASSIFIERS` calls `nsfw`; the process has one."""
+    return _shared(settings.threads)
+
+
+@cache
+def _shared(threads: int) -> NsfwClassifier:
+    return NsfwClassifier(threads)

@@ -141,16 +141,19 @@ def _lines(engine: Any, pixels: npt.NDArray[np.uint8]) -> list[RecognisedLine]:
     upright = engine.cls_and_rotate(crops)[0]
     texts, scores = _recognise(engine, upright)
     turned = [bool((a != b).any()) for a, b in zip(crops, upright, strict=True)]
-    # A wrong guess of the direction; then a picture that is mirrored to escape being read.
-    for change, turns in ((_upside_down, True), (_mirrored, False)):
+    # First a wrong guess of the direction; then a picture that is mirrored to escape being read,
+    # whose direction is guessed wrongly as often as not.
+    mirrored = False
+    for change, turns in _CHANGES:
         doubtful = [i for i, score in enumerate(scores) if score < SURE]
         better = _better(engine, change, upright, doubtful, texts, scores)
-        if better and not turns:
-            # A mirrored page has lines that read "well" either way; compare these as well.
-            rest = [i for i in range(len(texts)) if i not in doubtful]
-            _better(engine, change, upright, rest, texts, scores)
-        for i in better:
-            turned[i] = turned[i] != turns
+        turned = [was != (turns and i in better) for i, was in enumerate(turned)]
+        mirrored = mirrored or (bool(better) and change is not _upside_down)
+    if mirrored:
+        # Some lines of a mirrored page read "well" either way; the surer reading is right.
+        for change, turns in _CHANGES[1:]:
+            better = _better(engine, change, upright, range(len(texts)), texts, scores)
+            turned = [was != (turns and i in better) for i, was in enumerate(turned)]
     boxes = map_boxes_to_original(np.array(found.boxes, np.float32), steps, height, width)
     return [
         RecognisedLine(texts[i], scores[i], float(found.scores[at]), boxes[at], turned[i])
@@ -191,3 +194,11 @@ def _upside_down(crop: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 def _mirrored(crop: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(crop[:, ::-1])
+
+
+def _flipped(crop: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    return np.ascontiguousarray(crop[::-1])
+
+
+#: Other ways to read a line, and whether they turn it upside down.
+_CHANGES = ((_upside_down, True), (_mirrored, False), (_flipped, True))

@@ -13,7 +13,7 @@ from functools import cache
 from moderation.classifiers.base import DecodedImage, LocatedText
 from moderation.classifiers.image.drawn_text import DrawnTextReader
 from moderation.classifiers.image.key_frames import KeyFrame, KeyFrameReader
-from moderation.classifiers.image.nsfw import CATEGORY, NsfwClassifier
+from moderation.classifiers.image.nsfw import CATEGORY, NsfwClassifier, nsfw
 from moderation.classifiers.image.refusals import ImageRefused
 from moderation.classifiers.image.subtitles import spoken_text
 from moderation.items import VideoPart
@@ -57,7 +57,7 @@ class VideoWatcher:
         """With the image classifiers that the settings switch on."""
         return cls(
             _shared_frames(),
-            NsfwClassifier(settings.threads) if "nsfw" in settings.classifiers else None,
+            nsfw(settings) if "nsfw" in settings.classifiers else None,
             DrawnTextReader.from_settings(settings)
             if "image_text" in settings.classifiers
             else None,
