@@ -27,6 +27,7 @@ STREAM = Path(__file__).with_name("demo_stream") / "stream.jsonl"
 
 #: The account of the demo. It exists only in the demo's own database, which listens on loopback.
 REVIEWER, PASSWORD = "demo", "demo-password"
+LANGUAGES = ("zh", "en", "es", "ja", "ko", "fr", "de", "pt", "vi", "ru", "hi")
 
 _BATCH = 16
 
@@ -58,7 +59,7 @@ def demo(
     stream = [row for row in rows if not isinstance(row, BadRow)][:items]
     batches = [stream[start : start + _BATCH] for start in range(0, len(stream), _BATCH)]
     with Recorder(settings) as recorder:
-        recorder.add_reviewer(REVIEWER, PASSWORD)
+        recorder.add_reviewer(REVIEWER, PASSWORD, LANGUAGES)
         for batch in track(batches, "Screening the stream", console=console, transient=True):
             screenings = screener.screen(batch)
             recorder.record(screenings)

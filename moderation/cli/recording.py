@@ -36,7 +36,12 @@ class Recorder:
     def add_reviewer(self, name: str, password: str, languages: Sequence[str] = ()) -> None:
         """An account that may do everything, for the demo."""
         create_reviewer(
-            self._database, name, password=password, languages=languages, roles=list(Role)
+            self._database,
+            name,
+            password=password,
+            languages=languages,
+            roles=list(Role),
+            seniority=2,
         )
 
     @property
