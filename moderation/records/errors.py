@@ -10,7 +10,7 @@ class DatabaseUnavailable(ModerationError):
 
 
 class WritersCollided(DatabaseUnavailable):
-    """Two writers waited for each other and one was stopped; nothing of it was stored: try again."""
+    """Two writers waited for each other and one was stopped; nothing of it was stored."""
 
 
 class DatabaseTooNew(ModerationError):

@@ -1,8 +1,9 @@
 """Content goes, decisions stay.
 
-Deleting an item's content empties its snapshot, its signals' quotes and the notes of its reports,
-and removes media files that no other item needs. The row, its hashes, scores, verdicts and
-decisions stay, so that counts and the audit log hold. A legal hold stops all of it.
+Deleting an item's content empties its snapshot, its signals' quotes, the words of its reports, its
+appeals and of the comments on it, and removes media files that no other item needs. The row, its
+hashes, scores, verdicts and decisions (with the reviewer's note, which should not quote) stay, so
+that counts and the audit log hold. A legal hold stops all of it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from moderation.records.item_tables import (
     StoredMedia,
     StoredReport,
 )
-from moderation.records.queue_tables import Job, JobEvent, JobState
+from moderation.records.queue_tables import Appeal, Decision, Job, JobEvent, JobState
 
 _BATCH = 500
 
@@ -211,6 +212,13 @@ def _empty(session: Session, keys: list[int]) -> None:
         .where(col(StoredAssessment.item_key).in_(keys))
         .values(signals=[], problems=[]),
         update(StoredReport).where(col(StoredReport.item_key).in_(keys)).values(note=""),
+        update(Appeal)
+        .where(
+            col(Appeal.decision_id).in_(
+                select(col(Decision.id)).where(col(Decision.item_key).in_(keys))
+            )
+        )
+        .values(reason=""),
         update(JobEvent)
         .where(
             col(JobEvent.job_id).in_(select(col(Job.id)).where(col(Job.item_key).in_(keys))),
