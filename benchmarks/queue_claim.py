@@ -6,7 +6,7 @@
 Each reviewer claims at random moments (a Poisson process), `--rate` claims per second in all; real
 reviewers are ten to a hundred times slower. Times are those of the whole call `Queue.claim`, from
 Python, with commit to disk. The bare statement is measured in the same way, in the same run, on the
-same table: `SELECT … FOR UPDATE SKIP LOCKED LIMIT 1` on PostgreSQL, the same without lock on SQLite.
+same table: `SELECT … FOR UPDATE SKIP LOCKED LIMIT 1` on PostgreSQL, without lock on SQLite.
 Prints one JSON object.
 """
 

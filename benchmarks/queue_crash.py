@@ -1,4 +1,4 @@
-"""Workers that claim and decide, killed at random: is a job ever held by two, lost, or decided twice?
+"""Workers that claim and decide, killed at random: is a job held by two, lost, or decided twice?
 
     python benchmarks/queue_crash.py --database sqlite --seconds 60 --workers 16
     python benchmarks/queue_crash.py --database postgresql --seconds 60 --workers 16 --restart
