@@ -280,7 +280,9 @@ def compare(
         stored = session.execute(select(Job)).scalars().all()
         rows = session.execute(select(Decision)).scalars().all()
         events = session.execute(
-            select(JobEvent).where(col(JobEvent.kind).in_(["claimed", "expired", "released", "decided"]))
+            select(JobEvent).where(
+                col(JobEvent.kind).in_(["claimed", "expired", "released", "decided"])
+            )
             .order_by(col(JobEvent.id))
         ).scalars().all()  # fmt: skip
     report.jobs = len(stored)

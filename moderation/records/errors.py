@@ -10,7 +10,7 @@ class DatabaseUnavailable(ModerationError):
 
 
 class WritersCollided(DatabaseUnavailable):
-    """Two writers waited for each other and one was stopped; nothing of it was stored."""
+    """Two writers waited for each other; one was stopped and nothing of it stored: try again."""
 
 
 class DatabaseTooNew(ModerationError):
