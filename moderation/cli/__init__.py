@@ -22,6 +22,7 @@ def build() -> typer.Typer:
         reviewers,
         screen,
         serve,
+        settings,
         train,
     )
 
@@ -36,6 +37,7 @@ def build() -> typer.Typer:
     app.command()(serve.serve)
     app.command()(serve.dashboard)
     app.command()(demo.demo)
+    app.command("settings")(settings.show)
     app.command()(evaluate.evaluate)
     app.add_typer(policy.app, name="policy", help="Lint, compare, explain and version the packs.")
     app.add_typer(bank.app, name="bank", help="Banks of known images.")
