@@ -21,9 +21,11 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> ConversationClassifi
     )
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with open_database(f"sqlite:///{tmp_path / 'rooms.sqlite'}") as opened:
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database of each kind."""
+    kind = "sqlite_database" if request.param == "sqlite" else "postgres_database"
+    with open_database(request.getfixturevalue(kind), media_dir=tmp_path / "media") as opened:
         yield opened
 
 
