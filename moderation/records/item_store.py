@@ -183,7 +183,7 @@ def insert_items(
             if sha256 is not None:
                 media_rows.append({"sha256": sha256, "size": size, "stored_at": at})
     if media_rows:
-        by_hash = {row["sha256"]: row for row in media_rows}
+        by_hash = {str(row["sha256"]): row for row in media_rows}
         unique = [by_hash[sha256] for sha256 in sorted(by_hash, key=str)]
         insert_ignoring(session, StoredMedia, unique, ["sha256"])
     if link_rows:
