@@ -16,7 +16,7 @@ from tests.unit.policy.invented_packs import REGIONS, TERRITORIES, as_bytes, fac
 
 TODAY = datetime.date(2026, 12, 1)
 few = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
