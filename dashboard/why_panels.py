@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import templates, wording
 from dashboard.evidence import OBSERVATION, level_of
+from moderation.classifiers.matching.known_images import NEVER_RENDER
 from moderation.queue import CaseFile
 from moderation.queue.drafts import views_per_minute
 from moderation.taxonomy import CATEGORIES, Severity
@@ -34,8 +35,12 @@ def used_categories(case: CaseFile) -> set[str]:
 
 
 def strictest_display(case: CaseFile) -> str:
-    """How the rules want the item to be shown: normal, blurred, transcript_only or
-    never_render_known_hash."""
+    """How the item may be shown: normal, blurred, transcript_only or never_render_known_hash.
+
+    A match with a bank that is marked `never_render` needs no rule: nobody is shown the picture.
+    """
+    if any(signal.aspect == NEVER_RENDER for signal in case.assessment.signals):
+        return DISPLAYS[0]
     wanted = {
         hit.get("display", "normal")
         for verdict in case.verdicts.values()

@@ -24,6 +24,8 @@ def build() -> typer.Typer:
         serve,
         settings,
         train,
+        train_conversation,
+        train_image,
     )
 
     app = typer.Typer(
@@ -43,6 +45,8 @@ def build() -> typer.Typer:
     app.add_typer(bank.app, name="bank", help="Banks of known images.")
     app.add_typer(reviewers.app, name="reviewers", help="The people who review.")
     app.add_typer(audit.app, name="audit", help="The audit log.")
+    train.app.command("image")(train_image.image)
+    train.app.command("conversation")(train_conversation.conversation)
     app.add_typer(train.app, name="train", help="Train models on labelled data.")
     app.add_typer(models.app, name="models", help="Prepare and list the models.")
     return app

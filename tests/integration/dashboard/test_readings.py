@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from dashboard.why_panels import strictest_display
+from moderation.classifiers.matching.known_images import NEVER_RENDER
 from moderation.queue import Queue
 from moderation.queue.backlog import backlog
 from moderation.queue.decision_log import own_decisions
 from moderation.records import open_database
 from moderation.records.audit_pages import kinds_of_entries, newest_entries
 from moderation.records.database import Database
+from moderation.signals import Signal
 from tests.acceptance.dashboard_seed import seed
 
 
@@ -98,3 +102,23 @@ def test_the_audit_log_is_leafed_through_newest_first(database: Database) -> Non
     assert newest_entries(database, actor="mara", action="decided") == []
     assert newest_entries(database, before=1) == []
     assert {"decided", "reviewer_created"} <= set(kinds_of_entries(database))
+
+
+def test_a_picture_from_a_bank_that_is_never_shown_needs_no_rule_to_stay_hidden(
+    database: Database,
+) -> None:
+    queue = Queue(database)
+    claimed = queue.claim("lin")
+    assert claimed is not None
+    case = queue.open_case(claimed)
+    known = Signal(
+        name="near_known_image",
+        probability=0.5,
+        part="image:0",
+        model="known_images",
+        model_version="1",
+        aspect=NEVER_RENDER,
+    )
+    signals = (*case.assessment.signals, known)
+    matched = replace(case, assessment=case.assessment.model_copy(update={"signals": signals}))
+    assert strictest_display(matched) == "never_render_known_hash"
