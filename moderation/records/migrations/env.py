@@ -5,7 +5,12 @@ from __future__ import annotations
 from alembic import context
 from sqlmodel import SQLModel
 
-from moderation.records import item_tables, people_tables, queue_tables  # noqa: F401
+from moderation.records import (  # noqa: F401
+    conversations,
+    item_tables,
+    people_tables,
+    queue_tables,
+)
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -63,7 +63,7 @@ def _run(program: str, *arguments: str) -> str:
         [sys.executable, "-c", program, *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -141,6 +141,8 @@ def test_the_migrations_make_exactly_the_declared_tables(
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
     from sqlmodel import SQLModel
+
+    from moderation.records import conversations  # noqa: F401 - declares its tables
 
     fixture = "sqlite_database" if kind == "sqlite" else "postgres_database"
     with (
