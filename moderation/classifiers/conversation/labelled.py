@@ -17,7 +17,7 @@ from moderation.classifiers.conversation.transcript import Participant, Transcri
 from moderation.classifiers.text.calibration import Floats
 from moderation.items import Surface, Turn
 
-#: Invented conversations in twenty languages, 23 kinds of harm and their harmless twins (CC0).
+#: 293 invented conversations in 19 languages: harm of many kinds and its harmless twins (CC0).
 SEED = Path(__file__).resolve().parents[2] / "seed" / "conversations.jsonl"
 
 _SURFACES = {
