@@ -39,7 +39,15 @@ class Settings(BaseSettings):
         "(comma-separated ISO 3166-1 alpha-2 codes).",
     )
     classifiers: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=("text", "contacts", "nsfw", "image_text", "known_images", "image_hash"),
+        default=(
+            "text",
+            "contacts",
+            "conversation",
+            "nsfw",
+            "image_text",
+            "known_images",
+            "image_hash",
+        ),
         description="Which classifiers run, by registered name (comma-separated).",
     )
     text_model: str = Field(

@@ -75,6 +75,7 @@ class Category:
 _TRAINED = (Detection.TRAINED,)
 _TRAINED_HEURISTIC = (Detection.TRAINED, Detection.HEURISTIC)
 _HEURISTIC = (Detection.HEURISTIC,)
+_HASH = (Detection.HASH,)
 _REPORT = (Detection.REPORT_ONLY,)
 
 _ALL: tuple[Category, ...] = (
@@ -83,7 +84,7 @@ _ALL: tuple[Category, ...] = (
         "Child sexual abuse and exploitation",
         "Material or text that sexualises anyone under 18, real or generated; offers, links or praise of it.",
         Severity.P0,
-        _REPORT,
+        _HASH,
         openai=("sexual/minors",),
         perspective=(),
         dsa_category="STATEMENT_CATEGORY_PROTECTION_OF_MINORS",
@@ -98,7 +99,7 @@ _ALL: tuple[Category, ...] = (
         "Grooming",
         "A conversation in which an adult builds secrecy or dependence with a minor, probes age, or moves the minor to a private channel.",
         Severity.P0,
-        _REPORT,
+        _HEURISTIC,
         openai=("sexual/minors",),
         perspective=(),
         dsa_category="STATEMENT_CATEGORY_PROTECTION_OF_MINORS",
@@ -158,7 +159,7 @@ _ALL: tuple[Category, ...] = (
         "Self-harm",
         "Encouragement or methods of self-harm, suicide or eating disorders. First-person distress is a support case, not a violation.",
         Severity.P0,
-        _TRAINED,
+        _TRAINED_HEURISTIC,
         openai=("self-harm", "self-harm/intent", "self-harm/instructions"),
         perspective=(),
         dsa_category="STATEMENT_CATEGORY_SELF_HARM",
@@ -186,7 +187,7 @@ _ALL: tuple[Category, ...] = (
         "Harassment",
         "Insult, humiliation, sexual harassment or stalking aimed at a person.",
         Severity.P2,
-        _TRAINED,
+        _TRAINED_HEURISTIC,
         openai=("harassment", "harassment/threatening"),
         perspective=("INSULT",),
         dsa_category="STATEMENT_CATEGORY_CYBER_VIOLENCE",
@@ -202,7 +203,7 @@ _ALL: tuple[Category, ...] = (
         "Raids and brigading",
         "Coordinated flooding of a room, post or seller; imported mobs; call-outs.",
         Severity.P1,
-        _REPORT,
+        _HEURISTIC,
         openai=(),
         perspective=(),
         dsa_category="STATEMENT_CATEGORY_VIOLENCE",
@@ -281,7 +282,7 @@ _ALL: tuple[Category, ...] = (
         "Fraud and phishing",
         "Phishing, fake refunds, brushing jobs, advance fees, fake giveaways.",
         Severity.P1,
-        _TRAINED,
+        _TRAINED_HEURISTIC,
         openai=("illicit",),
         perspective=(),
         dsa_category="STATEMENT_CATEGORY_SCAMS_AND_FRAUD",
@@ -293,7 +294,7 @@ _ALL: tuple[Category, ...] = (
         "Trust-then-invest scams",
         "A relationship built over time that ends in an investment or gambling platform; scored over the conversation.",
         Severity.P1,
-        _REPORT,
+        _HEURISTIC,
         openai=("illicit",),
         perspective=(),
         dsa_category="STATEMENT_CATEGORY_SCAMS_AND_FRAUD",

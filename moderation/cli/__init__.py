@@ -15,6 +15,7 @@ def build() -> typer.Typer:
     from moderation.cli import (
         audit,
         bank,
+        conversations,
         demo,
         evaluate,
         models,
@@ -48,6 +49,7 @@ def build() -> typer.Typer:
     train.app.command("image")(train_image.image)
     train.app.command("conversation")(train_conversation.conversation)
     app.add_typer(train.app, name="train", help="Train models on labelled data.")
+    app.add_typer(conversations.app, name="conversations", help="Read exports of chats.")
     app.add_typer(models.app, name="models", help="Prepare and list the models.")
     return app
 

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 
 import moderation
 from moderation.screening import Screener
-from moderation.service import errors, moderations, screening_routes
+from moderation.service import conversation_routes, errors, moderations, screening_routes
 from moderation.service.batching import ScreeningBatcher
 from moderation.service.limits import Limits
 from moderation.service.recording import Recording
@@ -60,6 +60,7 @@ def create_app(settings: Settings | None = None, screener: Screener | None = Non
     errors.install(app)
     app.include_router(screening_routes.router)
     app.include_router(moderations.router)
+    app.include_router(conversation_routes.router)
     app.add_api_route("/healthz", healthz, methods=["GET"], tags=["Operations"])
     return app
 

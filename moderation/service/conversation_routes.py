@@ -116,7 +116,7 @@ def live_rooms(request: Request) -> LiveRooms:
                 ),
                 None,
             ) or ConversationClassifier.from_settings(Settings())
-            database = state.recording._database
+            database = state.recording.database
             state.live_rooms = LiveRooms(database, screener, classifier)
     rooms: LiveRooms = state.live_rooms
     return rooms

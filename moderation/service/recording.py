@@ -15,7 +15,7 @@ class Recording:
     """An open database that takes screenings, one transaction each."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
 
     @classmethod
     def open(cls, settings: Settings) -> Recording:
@@ -29,18 +29,18 @@ class Recording:
     async def record(self, screening: Screening) -> int | None:
         """Stores it; the id of the job that waits for a person, if one does."""
         recorded = await asyncio.to_thread(
-            record_screening, self._database, screening.item, screening
+            record_screening, self.database, screening.item, screening
         )
         return recorded.job_id
 
     def problem(self) -> str | None:
         """Why nothing can be stored just now, or None."""
         try:
-            self._database.check_writable()
+            self.database.check_writable()
         except ModerationError as error:
             return str(error)
         return None
 
     def close(self) -> None:
         """Gives the connections back."""
-        self._database.close()
+        self.database.close()
