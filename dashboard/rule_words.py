@@ -138,6 +138,8 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "report": _report,
     "order": _order,
     "problem": _listed("something could not be looked at:", lambda code: plain(code).lower()),
-    "aspect": lambda value: f"{category_title(value.category)} means {value.value}",
+    "aspect": lambda value: (
+        f"{category_title(value.category)} means {value.value.replace('_', ' ')}"
+    ),
     "observation": lambda value: f"{plain(value.name)} was noticed",
 }

@@ -165,6 +165,10 @@ def test_a_category_without_a_rule_cannot_be_written(shipped: PackSet) -> None:
     harmful[: n // 2] = 1
     scores = np.repeat(np.where(harmful[:, :1] == 1, 0.95, 0.05), 28, axis=1).astype(np.float32)
     names = np.array(["en"] * n, dtype=object)
-    answers = find_thresholds(Labelled(scores, harmful, names, names), categories=["copyright"])
-    with pytest.raises(ThresholdNotWritten, match="no rule that acts on the score of copyright"):
+    answers = find_thresholds(
+        Labelled(scores, harmful, names, names), categories=["civic_information"]
+    )
+    with pytest.raises(
+        ThresholdNotWritten, match="no rule that acts on the score of civic_information"
+    ):
         propose_thresholds(shipped, answers)
