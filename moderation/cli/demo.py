@@ -93,7 +93,10 @@ def run_servers(settings: Settings, console: Console) -> None:
         subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603
         for command in commands
     ]
-    previous = signal.signal(signal.SIGTERM, _interrupt)
+    # SIGINT too: a shell that starts us in the background has it ignored.
+    previous = {
+        number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     service = f"http://127.0.0.1:{settings.port}"
     page = f"http://127.0.0.1:{settings.dashboard_port}"
     try:
@@ -111,7 +114,8 @@ def run_servers(settings: Settings, console: Console) -> None:
     except KeyboardInterrupt:
         console.print("Stopping.")
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
         stop(processes)
 
 

@@ -66,7 +66,10 @@ def test_the_demo_screens_serves_and_stops_cleanly(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == 0
     finally:
-        process.kill()
+        if process.poll() is None:
+            for child in psutil.Process(process.pid).children(recursive=True):
+                child.kill()
+            process.kill()
     _, alive = psutil.wait_procs(children, timeout=10)
     assert alive == []
     told = log.read_text()
