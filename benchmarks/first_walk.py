@@ -2,7 +2,7 @@
 
     python benchmarks/first_walk.py --data FOLDER --out docs/first-walk.md
 
-Screens whole test splits as files through `moderation screen --record`, starts the dashboard on
+Screens test splits (or a sample of each) as files through `moderation screen --record`, starts the dashboard on
 the database that results, and decides ten queued items with the keyboard in a real Chromium. What
 was screened is written as a table of counts; no text of the data sets is kept.
 """
@@ -44,10 +44,12 @@ REVIEWER, PASSWORD = "walker", "walks-the-queue"
 PORT = 8651
 
 
-def screen(source: Path, folder: Path) -> tuple[pd.DataFrame, float]:
+def screen(source: Path, folder: Path, rows: int | None) -> tuple[pd.DataFrame, float]:
     """Runs the command on one split; its results, and the seconds it took."""
     name = source.stem
     table = pd.read_parquet(source)
+    if rows is not None:
+        table = table.sample(min(rows, len(table)), random_state=2).reset_index(drop=True)
     placed = folder / f"{name}.parquet"
     table.assign(id=name + ":" + table["id"].astype(str)).to_parquet(placed)
     output = folder / f"{name}-verdicts.jsonl"
@@ -161,11 +163,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with test/*.parquet")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--rows", type=int, help="a random sample of each split; default: all")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         rows = [
-            described(stem, *screen(arguments.data / "test" / f"{stem}.parquet", folder))
+            described(
+                stem,
+                *screen(arguments.data / "test" / f"{stem}.parquet", folder, arguments.rows),
+            )
             for stem in SETS
         ]
         decisions = work_ten(folder)
