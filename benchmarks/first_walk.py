@@ -2,9 +2,9 @@
 
     python benchmarks/first_walk.py --data FOLDER --out docs/first-walk.md
 
-Screens test splits (or a sample of each) as files through `moderation screen --record`, starts the dashboard on
-the database that results, and decides ten queued items with the keyboard in a real Chromium. What
-was screened is written as a table of counts; no text of the data sets is kept.
+Screens test splits, or a sample of each, as files through `moderation screen --record`, starts
+the dashboard on the database that results, and decides ten queued items with the keyboard in a
+real Chromium. What was screened is written as a table of counts; no text of the data sets is kept.
 """
 
 from __future__ import annotations
