@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from dashboard.hostile_text import Highlight
@@ -63,7 +63,7 @@ def gather(assessment: Assessment, used: Collection[str]) -> ItemEvidence:
     """
     parts: defaultdict[str, PartEvidence] = defaultdict(PartEvidence)
     turns: dict[int, tuple[str, int]] = {}
-    for signal in sorted(assessment.signals, key=lambda s: -s.probability):
+    for signal in sorted(told(assessment), key=lambda s: -s.probability):
         if signal.probability < WORTH_SHOWING and signal.category not in used:
             continue
         label, level = in_words(signal), level_of(signal)
@@ -104,6 +104,11 @@ def _add_reading(part: PartEvidence, text: str, label: str, level: int) -> None:
     known = [words for words, _, _ in part.reads]
     if text.strip() and not any(text in words for words in known):
         part.reads.append((text, label, level))
+
+
+def told(assessment: Assessment) -> Iterator[Signal]:
+    """Signals that mean something to a person; a picture's hash is for machines."""
+    return (signal for signal in assessment.signals if signal.name != "image_hash")
 
 
 def in_words(signal: Signal) -> str:

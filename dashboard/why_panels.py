@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import templates, wording
-from dashboard.evidence import OBSERVATION, level_of
+from dashboard.evidence import OBSERVATION, level_of, told
 from moderation.classifiers.matching.known_images import NEVER_RENDER
 from moderation.queue import CaseFile
 from moderation.queue.drafts import views_per_minute
@@ -137,7 +137,7 @@ def show_scores(case: CaseFile) -> None:
     ][:8]
     noticed = dict.fromkeys(
         wording.plain(signal.name.rpartition(".")[2])
-        for signal in assessment.signals
+        for signal in told(assessment)
         if level_of(signal) == OBSERVATION and signal.probability >= 0.5
     )
     templates.show(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.evidence import OBSERVATION, gather
+from dashboard.evidence import OBSERVATION, gather, told
 from moderation.signals import Assessment, BankMatch, ImageBox, Signal, TextSpan, TurnRange
 
 
@@ -93,3 +93,15 @@ def test_words_read_from_a_picture_or_video_are_quoted_and_not_looked_for_elsewh
     assert [text for text, _, _ in found.of("image:0").reads] == ["now: call 0000"]
     assert found.of("image:0").highlights == []
     assert [text for text, _, _ in found.of("video:0").reads] == ["call 0000"]
+
+
+def test_the_hash_of_a_picture_is_no_news_to_a_person() -> None:
+    hashed = Signal(
+        name="image_hash",
+        probability=1.0,
+        part="image:0",
+        model="image_hash",
+        model_version="pdq-1",
+        note="pdq 00ff",
+    )
+    assert list(told(Assessment(item_id="1", scores={}, signals=(hashed,)))) == []
