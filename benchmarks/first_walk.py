@@ -51,7 +51,8 @@ def screen(source: Path, folder: Path, rows: int | None) -> tuple[pd.DataFrame, 
     if rows is not None:
         table = table.sample(min(rows, len(table)), random_state=2).reset_index(drop=True)
     placed = folder / f"{name}.parquet"
-    table.assign(id=name + ":" + table["id"].astype(str)).to_parquet(placed)
+    # Ids of our own: those of the sets collide with each other.
+    table.assign(id=[f"{name}:{number}" for number in range(len(table))]).to_parquet(placed)
     output = folder / f"{name}-verdicts.jsonl"
     begun = time.monotonic()
     subprocess.run(
@@ -179,7 +180,14 @@ def main() -> None:
         "| test split | texts | labelled toxic, hateful, harassing or fraud | with a rule "
         "| for a person | of the labelled | of the others | actions for viewers in DE | texts/s |"
     )
-    lines = [head, "|---|--:|--:|--:|--:|--:|--:|---|--:|"]
+    about = f"a random sample of {arguments.rows} of each" if arguments.rows else "whole splits"
+    made = (
+        f"Made by `benchmarks/first_walk.py`: {about}, screened by `moderation screen --record` "
+        "for viewers in DE, US and IN under the shipped packs and thresholds. The last column "
+        "counts start-up in."
+    )
+    title = ["# First walk: public text, from file to decision", "", made, ""]
+    lines = [*title, head, "|---|--:|--:|--:|--:|--:|--:|---|--:|"]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     lines += ["", "Ten items worked with the keyboard in Chromium, one of them undone and redone:"]
     lines += ["", *(f"- {entry}" for entry in reversed(decisions)), ""]
