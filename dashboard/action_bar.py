@@ -216,6 +216,13 @@ def _may_act(person: Session, shown: ClaimedJob) -> bool:
 
 
 def _decide(person: Session, shown: ClaimedJob, action: str) -> None:
+    # The second of two quick presses can come while the first is still being stored: it waits,
+    # and then finds that its item is no longer in hand.
+    with person.deciding:
+        _decide_once(person, shown, action)
+
+
+def _decide_once(person: Session, shown: ClaimedJob, action: str) -> None:
     claimed = person.claimed
     if claimed is None or not _may_act(person, shown):
         return

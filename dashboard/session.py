@@ -6,6 +6,7 @@ the address bar or in a cookie, and closing the page signs them out.
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,6 +57,7 @@ class Session:
     messages: list[Message] = field(default_factory=list)
     active_at: float = field(default_factory=time.monotonic)
     items_seen: int = 0  #: makes the keys of the widgets of each item its own
+    deciding: threading.Lock = field(default_factory=threading.Lock)  #: one decision at a time
 
     def hold(self, claimed: ClaimedJob | None) -> None:
         """Take a job in hand (or none), with a fresh view."""
