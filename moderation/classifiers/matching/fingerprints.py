@@ -52,6 +52,7 @@ CROPS = (0.0, 0.03, 0.06, 0.09, 0.12)
 #: Differences of colour up to which a border counts as uniform, 0..255 (JPEG leaves some).
 _BORDER_TOLERANCE = 14
 _LEAST_SIDE = 32
+_BORDER_ROWS = 8  #: rows that are compared with the border's colour at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,9 @@ def query_fingerprints(pixels: Pixels) -> Fingerprints:
         return Fingerprints({}, quality)
     upright, turned = [views[0]], views[1:]
     inner = trim_borders(pixels)
+    plain = [dhash(pixels)]
     if inner.shape != pixels.shape:
+        plain.append(dhash(inner))
         trimmed = pdq_dihedral(inner)
         if trimmed[0].usable:
             upright.append(trimmed[0])
@@ -122,7 +125,7 @@ def query_fingerprints(pixels: Pixels) -> Fingerprints:
     return Fingerprints(
         {
             HashKind.PDQ: _distinct([view.bits for view in upright]),
-            HashKind.DHASH: _distinct([dhash(pixels), dhash(inner)]),
+            HashKind.DHASH: _distinct(plain),
         },
         quality,
         _distinct([view.bits for view in turned]),
@@ -162,10 +165,15 @@ def _bars(pixels: Pixels) -> tuple[int, int]:
 
 def _bar(pixels: Pixels) -> int:
     colour = np.median(pixels[0], axis=0).astype(np.int16)
-    # 98 of 100 pixels: a thin scroll bar or watermark does not save a border.
-    off = (np.abs(pixels.astype(np.int16) - colour) > _BORDER_TOLERANCE).any(axis=2).mean(axis=1)
-    content = np.flatnonzero(off > 0.02)
-    return int(content[0]) if len(content) else 0
+    # Most pictures have no border: their first rows tell.
+    for start in range(0, len(pixels), _BORDER_ROWS):
+        rows = pixels[start : start + _BORDER_ROWS].astype(np.int16)
+        off = (np.abs(rows - colour) > _BORDER_TOLERANCE).any(axis=2).mean(axis=1)
+        # 98 of 100 pixels: a thin scroll bar or watermark does not save a border.
+        content = np.flatnonzero(off > 0.02)
+        if len(content):
+            return start + int(content[0])
+    return 0
 
 
 def _cropped(pixels: Pixels, share: float) -> Pixels:

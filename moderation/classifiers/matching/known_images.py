@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,24 +105,35 @@ class KnownImages:
             fingerprints: of the picture, as `query_fingerprints` and `digests` give them.
             key: the picture's SHA-256; decides which share it belongs to, always the same.
         """
+        return self.lookup_all([(fingerprints, key)])[0]
+
+    def lookup_all(self, pictures: Sequence[tuple[Fingerprints, str]]) -> list[list[Match]]:
+        """`lookup` for each of several pictures and their keys; faster than one after another."""
         loaded = self._current()
         now = time.time()
-        best: dict[int, Match] = {}
-        for kind, value, turned in _searches(fingerprints):
+        best: list[dict[int, Match]] = [{} for _ in pictures]
+        for (kind, turned), searches in _searches(found for found, _ in pictures).items():
             index = loaded.indexes.get(kind)
             if index is None:
                 continue
             narrow = turned and len(index) > _WIDE_TURNED_SEARCH
-            positions, distances = index.search(value, (SAME if narrow else NEAR)[kind])
-            for position, distance in zip(positions, distances, strict=True):
-                entry = int(loaded.owners[kind][position])
-                bank = loaded.bank_of(entry, now)
-                if bank is None or not _enabled(bank, key):
-                    continue
-                match = Match(bank, entry, kind, int(distance))
-                if entry not in best or _surer(match, best[entry]):
-                    best[entry] = match
-        return sorted(best.values(), key=lambda m: (-m.probability, m.distance, m.entry))
+            found = index.search_all(
+                [value for _, value in searches], (SAME if narrow else NEAR)[kind]
+            )
+            for (number, _), (positions, distances) in zip(searches, found, strict=True):
+                for position, distance in zip(positions, distances, strict=True):
+                    entry = int(loaded.owners[kind][position])
+                    bank = loaded.bank_of(entry, now)
+                    if bank is None or not _enabled(bank, pictures[number][1]):
+                        continue
+                    match = Match(bank, entry, kind, int(distance))
+                    known = best[number].get(entry)
+                    if known is None or _surer(match, known):
+                        best[number][entry] = match
+        return [
+            sorted(own.values(), key=lambda m: (-m.probability, m.distance, m.entry))
+            for own in best
+        ]
 
     def _current(self) -> _Loaded:
         generation = self._store.version()
@@ -143,13 +154,17 @@ class KnownImages:
         )
 
 
-def _searches(fingerprints: Fingerprints) -> Iterator[tuple[HashKind, bytes, bool]]:
-    """Each hash and whether it is of a turned view."""
-    for kind, hashes in fingerprints.hashes.items():
-        for value in hashes:
-            yield kind, value, False
-    for value in fingerprints.turned:
-        yield HashKind.PDQ, value, True
+def _searches(
+    pictures: Iterable[Fingerprints],
+) -> dict[tuple[HashKind, bool], list[tuple[int, bytes]]]:
+    """Kind, and whether the view is turned → number of the picture and hash."""
+    found: dict[tuple[HashKind, bool], list[tuple[int, bytes]]] = {}
+    for number, fingerprints in enumerate(pictures):
+        for kind, hashes in fingerprints.hashes.items():
+            found.setdefault((kind, False), []).extend((number, value) for value in hashes)
+        turned = ((number, value) for value in fingerprints.turned)
+        found.setdefault((HashKind.PDQ, True), []).extend(turned)
+    return found
 
 
 def _enabled(bank: Bank, key: str) -> bool:
@@ -185,27 +200,17 @@ class KnownImageClassifier:
         return frozenset(bank.category for bank in self._store.banks())
 
     def classify(self, batch: Sequence[Prepared]) -> list[list[Signal]]:
-        """Look every image of every item up."""
+        """Look every image of every item up, all in one go."""
         if not self._known.banks:
             return [[] for _ in batch]
-        return [
-            [signal for image in item.images for signal in self._signals(item, image)]
-            for item in batch
-        ]
-
-    def _signals(self, item: Prepared, image: DecodedImage) -> list[Signal]:
-        found = [query_fingerprints(frame) for frame in (image.pixels, *image.frames)]
-        perceptual = {
-            kind: tuple(value for one in found for value in one.hashes.get(kind, ()))
-            for kind in (HashKind.PDQ, HashKind.DHASH)
-        }
-        file = file_bytes(item.item.images[image.index])
-        exact = digests(file) if file is not None else {}
-        sha256 = {HashKind.SHA256: (bytes.fromhex(image.sha256),)} if image.sha256 else {}
-        turned = tuple(value for one in found for value in one.turned)
-        everything = Fingerprints({**perceptual, **sha256, **exact}, found[0].quality, turned)
-        matches = self._known.lookup(everything, key=image.sha256)
-        return [self._signal(image.index, match) for match in matches[: self.MOST_SIGNALS]]
+        images = [(n, item, image) for n, item in enumerate(batch) for image in item.images]
+        found = self._known.lookup_all(
+            [(_of_image(item, image), image.sha256) for _, item, image in images]
+        )
+        signals: list[list[Signal]] = [[] for _ in batch]
+        for (n, _, image), matches in zip(images, found, strict=True):
+            signals[n] += [self._signal(image.index, m) for m in matches[: self.MOST_SIGNALS]]
+        return signals
 
     def _signal(self, image: int, match: Match) -> Signal:
         entry = self._store.entry(match.entry)
@@ -223,6 +228,20 @@ class KnownImageClassifier:
             aspect=NEVER_RENDER if match.bank.never_render else None,
             note=f"{match.description}; from: {origin or 'unknown'}"[:2000],
         )
+
+
+def _of_image(item: Prepared, image: DecodedImage) -> Fingerprints:
+    """What an image is looked up by: all its frames, and the file itself."""
+    found = [query_fingerprints(frame) for frame in (image.pixels, *image.frames)]
+    perceptual = {
+        kind: tuple(value for one in found for value in one.hashes.get(kind, ()))
+        for kind in (HashKind.PDQ, HashKind.DHASH)
+    }
+    file = file_bytes(item.item.images[image.index])
+    exact = digests(file) if file is not None else {}
+    sha256 = {HashKind.SHA256: (bytes.fromhex(image.sha256),)} if image.sha256 else {}
+    turned = tuple(value for one in found for value in one.turned)
+    return Fingerprints({**perceptual, **sha256, **exact}, found[0].quality, turned)
 
 
 def file_bytes(part: ImagePart) -> bytes | None:
