@@ -1,38 +1,42 @@
-"""Contact tokens and personal data in text, told by rules: phones, e-mail, handles, links.
+"""Contact tokens and personal data in text, told by rules: phones, e-mail, handles, links,
+national ids, cards, addresses.
 
 What is found is an observation, not a harm: its signals carry no category, except where a contact
 stands together with a call to move elsewhere (a low `offplatform_luring`) or where someone else's
-personal data is given away (a low `doxxing_privacy`). The numbers are heuristics, not frequencies,
+personal data is given away (a low `doxxing_privacy`), or a link imitates a well-known service (a
+low `fraud_phishing`). The numbers are heuristics, not frequencies,
 and stay below what any policy should act on alone.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import phonenumbers
-
 from moderation.classifiers.base import LocatedText, Prepared
+from moderation.classifiers.text.addresses import address_spans
 from moderation.classifiers.text.evidence import span
+from moderation.classifiers.text.links import LinkTrait, findings
+from moderation.classifiers.text.national_ids import find_national_ids
+from moderation.classifiers.text.phone_numbers import phone_spans, plain_digits
 from moderation.settings import Settings
 from moderation.signals import Signal
 
 #: Characters looked at per text; contacts hide anywhere, so both ends are looked at.
-_HEAD, _TAIL = 20_000, 5_000
+_HEAD, _TAIL = 10_000, 4_000
 _MOST_TOKENS = 20
 
-LURING, DOXXING = 0.35, 0.3
+LURING, DOXXING, IMITATION = 0.35, 0.3, 0.35
 
 _EMAIL = re.compile(
     r"(?<![\w.+-])[\w.+-]{1,64}\s?[@＠]\s?(?:[\w-]{1,63}\.){1,4}[a-z]{2,24}(?![\w-])", re.I
 )
+_FULL_LINK = re.compile(r"https?://[^\s<>\"'，。！？、）】]{1,500}", re.IGNORECASE)
 _LINK = re.compile(
-    r"https?://[^\s<>\"'，。！？、）】]{1,500}"
-    r"|(?<![\w@.-])(?:[a-z0-9-]{1,63}\.){1,4}"
+    r"(?<![a-z0-9@.а-яё_-])(?:[a-z0-9à-ÿα-ωа-яёіѕ-]{1,63}\.){1,4}"
     r"(?:com|net|org|info|biz|xyz|top|vip|cc|me|io|ru|cn|co|site|online|shop|club|link|live|app"
-    r"|icu|gg|ly|tv|fun|win|bet|asia|pro|work|de|fr|es|br|in|id|jp|kr|vn|tr)"
+    r"|icu|gg|ly|tv|fun|win|bet|asia|pro|work|uk|de|fr|es|it|nl|pl|br|in|id|jp|kr|vn|tr|th|sg|рф)"
     r"(?:/[^\s<>\"'，。！？、）】]{0,300})?(?![\w.@-])",
     re.I,
 )
@@ -81,41 +85,22 @@ _ANOTHER = re.compile(
     re.IGNORECASE,
 )
 
-#: Chinese national id: 17 digits and a check digit (GB 11643-1999, ISO 7064 MOD 11-2).
-_CN_ID = re.compile(r"(?<!\d)\d{6}(?:19|20)\d{2}[01]\d[0-3]\d\d{3}[\dXx](?![\dXx])")
-_CN_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_CN_CHECK = "10X98765432"
 _CARD = re.compile(r"(?<!\d)(?:\d[ -]?){12,18}\d(?!\d)")
 
-#: Regions in whose national format a phone number may stand, by language of the text.
-_PHONE_REGIONS = {
-    "zh": ("CN", "HK", "TW", "SG"),
-    "ja": ("JP",),
-    "ko": ("KR",),
-    "es": ("ES", "MX"),
-    "pt": ("BR", "PT"),
-    "fr": ("FR",),
-    "de": ("DE",),
-    "it": ("IT",),
-    "ru": ("RU",),
-    "hi": ("IN",),
-    "tr": ("TR",),
-    "vi": ("VN",),
-    "th": ("TH",),
-    "id": ("ID",),
-    "en": ("US", "GB", "IN", "SG"),
-}
-_DEFAULT_REGIONS = ("US", "CN")
-_MAY_BE_PHONE = re.compile(r"[+＋(（]?\d[\d\s().\-－]{5,18}\d")
+#: Personal data, and what of it is no way to reach anybody.
+_PERSONAL = frozenset({"phone", "national_id", "email", "address"})
+_PERSONAL_ONLY = frozenset({"national_id", "card", "address"})
 
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A contact token: ``kind`` is phone, email, link, national_id, card or a name of `_APPS`."""
+    """A contact token: ``kind`` is phone, email, link, handle, national_id, card, address or a name
+    of `_APPS`."""
 
     kind: str
     start: int
     end: int
+    note: str = ""  #: for the reviewer, in plain words
 
 
 def find_contacts(text: str, language: str = "und") -> list[Contact]:
@@ -135,18 +120,24 @@ def find_contacts(text: str, language: str = "und") -> list[Contact]:
 
 
 def _candidates(text: str, language: str) -> Iterator[Contact]:
+    digits = plain_digits(text)
+    for match in _FULL_LINK.finditer(text):
+        yield Contact("link", match.start(), match.end())
     for match in _EMAIL.finditer(text):
         yield Contact("email", match.start(), match.end())
     yield from _handles(text)
     for match in _LINK.finditer(text):
         yield Contact("link", match.start(), match.end())
-    for match in _CN_ID.finditer(text):
-        if _chinese_id_checks(match.group()):
-            yield Contact("national_id", match.start(), match.end())
-    yield from _phones(text, language)
-    for match in _CARD.finditer(text):
+    for number in find_national_ids(digits):
+        note = f"shape and check digits of a national id of {number.country}"
+        yield Contact("national_id", number.start, number.end, note)
+    for start, end in phone_spans(digits, language):
+        yield Contact("phone", start, end)
+    for match in _CARD.finditer(digits):
         if _luhn_checks(match.group()):
             yield Contact("card", match.start(), match.end())
+    for start, end in address_spans(digits):
+        yield Contact("address", start, end)
 
 
 def _handles(text: str) -> Iterator[Contact]:
@@ -159,23 +150,6 @@ def _handles(text: str) -> Iterator[Contact]:
         yield Contact("handle", match.start(), match.end())
 
 
-def _phones(text: str, language: str) -> Iterator[Contact]:
-    if not _MAY_BE_PHONE.search(text):
-        return
-    regions: Iterable[str] = _PHONE_REGIONS.get(language, _DEFAULT_REGIONS)
-    for region in regions:
-        matcher = phonenumbers.PhoneNumberMatcher(
-            text, region, leniency=phonenumbers.Leniency.VALID, max_tries=200
-        )
-        for match in matcher:
-            yield Contact("phone", match.start, match.end)
-
-
-def _chinese_id_checks(number: str) -> bool:
-    total = sum(int(d) * w for d, w in zip(number[:17], _CN_WEIGHTS, strict=True))
-    return _CN_CHECK[total % 11] == number[17].upper()
-
-
 def _luhn_checks(number: str) -> bool:
     digits = [int(c) for c in reversed(number) if c.isdigit()]
     doubled = [d if i % 2 == 0 else (2 * d - 9 if d > 4 else 2 * d) for i, d in enumerate(digits)]
@@ -186,8 +160,8 @@ class ContactTokens:
     """Contacts and personal data as signals, with the exact characters as evidence."""
 
     name = "contacts"
-    version = "1"
-    categories = frozenset({"offplatform_luring", "doxxing_privacy"})
+    version = "2"
+    categories = frozenset({"offplatform_luring", "doxxing_privacy", "fraud_phishing"})
 
     @classmethod
     def from_settings(cls, settings: Settings) -> ContactTokens:
@@ -207,22 +181,37 @@ class ContactTokens:
         if len(text) > _HEAD + _TAIL:
             offset = len(text) - _TAIL
             contacts += [
-                Contact(c.kind, c.start + offset, c.end + offset)
+                Contact(c.kind, c.start + offset, c.end + offset, c.note)
                 for c in find_contacts(text[offset:], located.language)
             ]
         for contact in contacts:
-            yield self._signal(located, contact, f"contact.{contact.kind}", None, 1.0, "")
-        outside = [c for c in contacts if c.kind not in {"national_id", "card"}]
+            name = f"contact.{contact.kind}"
+            yield self._signal(located, contact, name, None, 1.0, contact.note)
+            if contact.kind == "link":
+                yield from self._of_link(located, contact)
+        outside = [c for c in contacts if c.kind not in _PERSONAL_ONLY]
         if outside and _CALL.search(text, 0, _HEAD):
             note = "a contact stands together with a call to get in touch elsewhere"
             yield self._signal(
                 located, outside[0], "contact.hand_over", "offplatform_luring", LURING, note
             )
-        personal = [c for c in contacts if c.kind in {"phone", "national_id", "email"}]
+        personal = [c for c in contacts if c.kind in _PERSONAL]
         if personal and _ANOTHER.search(text, 0, _HEAD):
             note = "personal data stands together with words about another person"
             yield self._signal(
                 located, personal[0], "contact.of_another", "doxxing_privacy", DOXXING, note
+            )
+
+    def _of_link(self, located: LocatedText, contact: Contact) -> Iterator[Signal]:
+        for finding in findings(located.text[contact.start : contact.end]):
+            imitates = finding.trait is LinkTrait.LOOKALIKE
+            yield self._signal(
+                located,
+                contact,
+                f"link.{finding.trait}",
+                "fraud_phishing" if imitates else None,
+                IMITATION if imitates else 1.0,
+                finding.note,
             )
 
     def _signal(

@@ -63,8 +63,8 @@ def readings(text: str, language: str = "und") -> tuple[Reading, ...]:
     At most two: one by the look of characters, one that also reads Chinese disguises and slang.
     Empty for text that is not disguised, which is nearly all text.
     """
-    if not text or len(text) > LONGEST:
-        return ()
+    if not text or len(text) > LONGEST or len(unicodedata.normalize("NFKC", text)) > 2 * LONGEST:
+        return ()  # one sign may stand for eighteen letters
     found: list[Reading] = []
     seen = {_evened(text)}
     current, done = text, []
@@ -80,6 +80,11 @@ def readings(text: str, language: str = "und") -> tuple[Reading, ...]:
             seen.add(_evened(current))
             found.append(Reading(current, tuple(done)))
     return tuple(found)
+
+
+def latin_lookalikes(text: str) -> str:
+    """Cyrillic and Greek letters that look like Latin ones, made Latin."""
+    return text.translate(_LOOKALIKES)
 
 
 def pinyin_key(text: str) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from moderation.classifiers.base import LocatedText, Prepared
 from moderation.classifiers.text.contacts import ContactTokens, find_contacts
+from moderation.classifiers.text.links import findings
 from moderation.items import Item
 from moderation.signals import Signal, TextSpan
 
@@ -106,3 +107,105 @@ def test_contacts_lie_inside_the_text_and_do_not_overlap(text: str) -> None:
     found = find_contacts(text, "zh")
     assert all(0 <= c.start < c.end <= len(text) for c in found)
     assert all(a.end <= b.start for a, b in pairwise(found))
+
+
+NUMBERS = [
+    ("cpf 529.982.247-25", "pt", "529.982.247-25", "BR"),
+    ("cpf: 52998224725", "pt", "52998224725", "BR"),
+    ("DNI 12345678Z", "es", "12345678Z", "ES"),
+    ("Steuer-ID 86095742719", "de", "86095742719", "DE"),
+    ("NIR 2 55 08 14 168 025 38", "fr", "2 55 08 14 168 025 38", "FR"),
+    ("880101-1234568", "ko", "880101-1234568", "KR"),
+    ("aadhaar 2341 2341 2346", "hi", "2341 2341 2346", "IN"),
+    ("kimlik no 10000000146", "tr", "10000000146", "TR"),
+    ("PESEL 44051401359", "pl", "44051401359", "PL"),
+    ("NRIC S1234567D", "en", "S1234567D", "SG"),
+    ("身分證 A123456789", "zh", "A123456789", "TW"),
+    ("マイナンバー 1234 5678 9018", "ja", "1234 5678 9018", "JP"),
+]
+
+
+@pytest.mark.parametrize(("text", "language", "quote", "country"), NUMBERS)
+def test_national_ids_are_told_by_shape_and_check_digits(
+    text: str, language: str, quote: str, country: str
+) -> None:
+    (found,) = [c for c in find_contacts(text, language) if c.kind == "national_id"]
+    assert text[found.start : found.end] == quote
+    assert country in found.note
+
+
+@pytest.mark.parametrize(
+    "text", ["cpf 529.982.247-26", "DNI 12345678A", "order 52998224725", "PESEL 44051401358"]
+)
+def test_a_wrong_check_digit_or_a_bare_number_is_no_national_id(text: str) -> None:
+    assert "national_id" not in {c.kind for c in find_contacts(text)}
+
+
+ADDRESSES = [
+    ("it is 12 Maple Street, apt 4 you know", "12 Maple Street, apt 4"),
+    ("in der Lindenstraße 12", "Lindenstraße 12"),
+    ("au 14 rue des Lilas", "14 rue des Lilas"),
+    ("ул. Лесная, д. 5, кв. 12", "ул. Лесная, д. 5, кв. 12"),
+    ("阳光小区3栋402", "阳光小区3栋402"),
+]
+
+
+@pytest.mark.parametrize(("text", "quote"), ADDRESSES)
+def test_a_street_address_is_found(text: str, quote: str) -> None:
+    assert ("address", quote) in [(c.kind, text[c.start : c.end]) for c in find_contacts(text)]
+
+
+@pytest.mark.parametrize("text", ["I ran 5 miles on the road", "학교로 3명이 갔다"])
+def test_a_number_beside_a_road_is_no_address(text: str) -> None:
+    assert "address" not in {c.kind for c in find_contacts(text)}
+
+
+@pytest.mark.parametrize(
+    "text", ["①③⑧⓪⓪⓪⓪⓪⓪⓪⓪", "一三八零零一三八零零零", "１３８００１３８０００"]
+)
+def test_a_phone_number_in_disguised_digits_is_found(text: str) -> None:
+    assert [(c.kind, text[c.start : c.end]) for c in find_contacts(text, "zh")] == [("phone", text)]
+
+
+LINKS = [
+    ("https://pаypal.com/x", "lookalike"),
+    ("http://paypal.com.check-me.xyz/a", "lookalike"),
+    ("paypa1.com", "lookalike"),
+    ("https://xn--pypal-4ve.com", "mixed_scripts"),
+    ("https://bit.ly/3x", "shortener"),
+    ("http://203.0.113.9/a", "ip_address"),
+    ("https://google.com@example.top/x", "user_in_link"),
+    ("https://xn--mnchen-3ya.de", "international"),
+]
+
+
+@pytest.mark.parametrize(("link", "trait"), LINKS)
+def test_a_links_host_tells_what_it_is(link: str, trait: str) -> None:
+    assert f"link.{trait}" in {s.name for s in signals_of(f"go to {link} now")}
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "amazon.co.uk",
+        "https://docs.google.com",
+        "apple-pie-recipes.com",
+        "paypay.ne.jp",
+        "https://google.github.io",
+    ],
+)
+def test_an_honest_host_imitates_nobody(link: str) -> None:
+    assert {s.name for s in signals_of(f"go to {link} now")} == {"contact.link"}
+
+
+def test_an_imitating_link_hints_at_phishing_but_weakly() -> None:
+    (hint,) = [s for s in signals_of("go to paypal-login.shop") if s.category]
+    assert hint.category == "fraud_phishing"
+    assert hint.probability < 0.5
+    assert "paypal" in hint.note
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(alphabet="xn-9a.:/@аß微[]%0", max_size=80))
+def test_any_host_is_read_without_an_error(link: str) -> None:
+    assert all(finding.note for finding in findings("https://" + link))

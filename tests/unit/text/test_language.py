@@ -81,3 +81,9 @@ def test_any_string_gets_an_answer_and_runs_within_it(text: str) -> None:
     guess = IDENTIFIER.guess(text)
     assert 0.0 <= guess.probability <= 1.0
     assert all(0 <= r.start < r.end <= min(len(text), LONGEST) for r in IDENTIFIER.runs(text))
+
+
+@pytest.mark.parametrize("unit", ["@", "a@", "@.", "a@a.", "www.", "http://", "#a@b"])
+def test_signs_of_addresses_in_rows_are_read_at_once(unit: str) -> None:
+    # A pattern that may end in many places once took minutes here.
+    assert IDENTIFIER.identify([unit * 20_000])[0]
