@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from sqlalchemy import insert, select
 from sqlmodel import Session, col
 
 from moderation.items import ImagePart, Item, VideoPart
+from moderation.normal_form import nfkc
 from moderation.records.database import Database
 from moderation.records.errors import NotFound
 from moderation.records.item_tables import (
@@ -111,7 +111,7 @@ def _near_keys(item: Item, image_hashes: Sequence[str]) -> tuple[tuple[str, ...]
     if item.turns:
         return tuple(keys), None
     text = " ".join(segment.text for segment in item.texts)
-    plain = _DIGITS.sub("0", _NOT_WORD.sub("", unicodedata.normalize("NFKC", text).casefold()))
+    plain = _DIGITS.sub("0", _NOT_WORD.sub("", nfkc(text).casefold()))
     encoded = plain.encode("utf-8", "surrogatepass")
     long_enough = len(encoded) >= _SHORTEST_TEXT_KEY
     if long_enough:

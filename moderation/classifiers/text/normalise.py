@@ -16,6 +16,7 @@ from functools import cache
 
 from moderation.classifiers.text.disguises import disguises
 from moderation.classifiers.text.language import chinese_variant, script_of
+from moderation.normal_form import nfkc
 
 #: Longest text that readings are made of; longer ones are seldom disguised throughout.
 LONGEST = 2_000
@@ -63,7 +64,7 @@ def readings(text: str, language: str = "und") -> tuple[Reading, ...]:
     At most two: one by the look of characters, one that also reads Chinese disguises and slang.
     Empty for text that is not disguised, which is nearly all text.
     """
-    if not text or len(text) > LONGEST or len(unicodedata.normalize("NFKC", text)) > 2 * LONGEST:
+    if not text or len(text) > LONGEST or len(nfkc(text)) > 2 * LONGEST:
         return ()  # one sign may stand for eighteen letters
     found: list[Reading] = []
     seen = {_evened(text)}
@@ -97,7 +98,7 @@ def pinyin_key(text: str) -> str:
 
 def _evened(text: str) -> str:
     """The text as the tokenizer's own normalisation leaves it, capitals aside."""
-    return " ".join(unicodedata.normalize("NFKC", text).split()).casefold()
+    return " ".join(nfkc(text).split()).casefold()
 
 
 def _may_hide_meaning(text: str, language: str) -> bool:
@@ -107,7 +108,7 @@ def _may_hide_meaning(text: str, language: str) -> bool:
 def _without_marks(text: str) -> str:
     """Without strokes and accents that no language puts there, and without invisible signs."""
     kept: list[str] = []
-    for c in unicodedata.normalize("NFKC", text.translate(_SIGNS_OF_LETTERS)):
+    for c in nfkc(text.translate(_SIGNS_OF_LETTERS)):
         kind = unicodedata.category(c)
         if kind in {"Me", "Cf", "Co", "Cn"}:
             continue
