@@ -122,6 +122,9 @@ def _full(names: list[str]) -> dict[str, float]:
 
 def _of_seed(record: Mapping[str, Any]) -> LabelledText:
     labels = _full(record["labels"])
+    if (labels["harassment"] or labels["hate"]) and not labels["toxicity"]:
+        # The corpus keeps toxicity for abusive words; public sets call other insults toxic too.
+        del labels["toxicity"]
     aspect = str(record.get("aspect") or "")
     if labels["self_harm"]:
         labels[ENCOURAGEMENT] = float(is_encouragement(aspect))
