@@ -6,25 +6,37 @@ and the tests all call `Screener.screen`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from moderation.classifiers.ensemble import Ensemble
 from moderation.items import Item
-from moderation.policy import Facts, PackSet, Verdict, evaluate, load_packs
+from moderation.policy import Facts, PackSet, Strike, Verdict, load_packs
+from moderation.policy.rollout import FixedPolicy, PolicySource, Shadow
 from moderation.settings import Settings
 from moderation.signals import Assessment
+
+#: Earlier strikes of each item's author, in the order of the items.
+StrikesOf = Callable[[Sequence[Item]], Sequence[Sequence[Strike]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """What the classifiers saw and what policy says about it, per viewer region."""
+    """What the classifiers saw and what policy says about it, per viewer region.
+
+    Attributes:
+        shadow: what a version on trial says instead; stored, never acted on.
+        scanned: False for a private message that nobody reported, where a region does not allow
+            that it is looked at unasked: no classifier ran.
+    """
 
     item: Item
     assessment: Assessment
     verdicts: Mapping[str, Verdict]
+    shadow: Shadow | None = None
+    scanned: bool = True
 
     @property
     def needs_review(self) -> bool:
@@ -32,9 +44,11 @@ class Screening:
         return any(verdict.needs_review for verdict in self.verdicts.values())
 
     def to_row(self) -> dict[str, Any]:
-        """As one JSON object: `id`, `scores`, `signals`, `verdicts`, `language`, `problems`."""
+        """As one JSON object: `id`, `scanned`, `scores`, `signals`, `verdicts`, `language`,
+        `problems`, `models`."""
         return {
             "id": self.item.id,
+            "scanned": self.scanned,
             "language": self.assessment.language,
             "scores": {name: round(p, 4) for name, p in self.assessment.scores.items()},
             "signals": [
@@ -56,56 +70,117 @@ class Screener:
 
     Args:
         ensemble: the classifiers.
-        packs: the policy packs in force.
+        policy: where it asks, once per batch, which packs are in force.
         regions: viewer regions for items that name none.
+        strikes: where it asks for earlier strikes of authors; without it nobody has any.
     """
 
-    def __init__(self, ensemble: Ensemble, packs: PackSet, regions: Sequence[str]) -> None:
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        policy: PolicySource,
+        regions: Sequence[str],
+        *,
+        strikes: StrikesOf | None = None,
+    ) -> None:
         self.ensemble = ensemble
-        self.packs = packs
+        self.policy = policy
         self.regions = tuple(regions)
+        self._strikes = strikes
 
     @classmethod
     def from_settings(
-        cls, settings: Settings | None = None, *, allow_paths: bool = True
+        cls,
+        settings: Settings | None = None,
+        *,
+        allow_paths: bool = True,
+        policy: PolicySource | None = None,
+        strikes: StrikesOf | None = None,
     ) -> Screener:
         """A screener as configured by the environment.
 
         Args:
             settings: default: from the environment.
             allow_paths: whether an item may name image files of this machine.
+            policy: default: the packs of the folder as they are now.
+            strikes: earlier strikes of authors, where they are remembered.
 
         Raises:
             ModelUnavailable: a model cannot be loaded.
             PackError: a policy pack is broken; the message names file, line and rule.
         """
         settings = settings or Settings()
-        packs = load_packs(settings.policies_dir)
+        if policy is None:
+            policy = FixedPolicy(load_packs(settings.policies_dir, today=settings.policy_date))
         ensemble = Ensemble.from_settings(settings, allow_paths=allow_paths)
-        return cls(ensemble, packs, settings.regions)
+        return cls(ensemble, policy, settings.regions, strikes=strikes)
+
+    @property
+    def packs(self) -> PackSet:
+        """The packs in force now."""
+        return self.policy.current().live
 
     def screen(self, items: Sequence[Item]) -> list[Screening]:
         """Screens a batch; one result per item, in order.
 
-        Verdicts are for the regions of the item's audience, or the configured ones.
+        Verdicts are for the regions of the item's audience, or the configured ones. A private
+        message is looked at only where every region of its author and viewers allows it, or where
+        somebody reported it; otherwise the rules get no score.
 
         Raises:
             UnknownRegion: a region is not an ISO 3166-1 alpha-2 code.
         """
-        return self.judge(items, self.ensemble.assess(items))
+        scanned = [self.may_scan(item) for item in items]
+        looked_at = [item for item, may in zip(items, scanned, strict=True) if may]
+        assessed = iter(self.ensemble.assess(looked_at) if looked_at else ())
+        assessments = [
+            next(assessed) if may else Assessment(item_id=item.id, scores={})
+            for item, may in zip(items, scanned, strict=True)
+        ]
+        return self.judge(items, assessments, scanned=scanned)
 
-    def judge(self, items: Sequence[Item], assessments: Sequence[Assessment]) -> list[Screening]:
-        """Verdicts for assessments that stand already; runs no model."""
+    def may_scan(self, item: Item) -> bool:
+        """Whether classifiers may look at an item; see `PackSet.may_scan`."""
+        regions = [*(item.audience.regions or self.regions)]
+        if item.author.region is not None:
+            regions.append(item.author.region)
+        return self.packs.may_scan(item.surface, regions, reported=item.report is not None)
+
+    def judge(
+        self,
+        items: Sequence[Item],
+        assessments: Sequence[Assessment],
+        *,
+        scanned: Sequence[bool] | None = None,
+        drawn_by: Sequence[str] | None = None,
+    ) -> list[Screening]:
+        """Verdicts for assessments that stand already; runs no model.
+
+        Args:
+            scanned: for which items classifiers ran; all if not given.
+            drawn_by: the id by which each item is drawn for a canary, where it is not its own.
+        """
         if not items:
             return []
         wanted = [item.audience.regions or self.regions for item in items]
         every = tuple(dict.fromkeys(region for own in wanted for region in own))
-        verdicts = evaluate(self.packs, Facts.from_items(items, assessments), every)
+        strikes = self._strikes(items) if self._strikes is not None else None
+        facts = Facts.from_items(items, assessments, strikes=strikes)
+        verdicts = self.policy.current().evaluate(facts, every, drawn_by=drawn_by)
         screenings = []
         for index, (item, assessment) in enumerate(zip(items, assessments, strict=True)):
-            row = verdicts.row(index)
+            row, shadow = verdicts.acting(index), verdicts.shadow(index)
+            if shadow is not None:
+                own = {region: shadow.verdicts[region] for region in wanted[index]}
+                shadow = replace(shadow, verdicts=own)
             screenings.append(
-                Screening(item, assessment, {region: row[region] for region in wanted[index]})
+                Screening(
+                    item,
+                    assessment,
+                    {region: row[region] for region in wanted[index]},
+                    shadow,
+                    scanned is None or scanned[index],
+                )
             )
         return screenings
 

@@ -49,16 +49,15 @@ def demo(
         update={"data_dir": folder, "database_url": "", "api_keys": ()}
     )
     remove_database(folder)
-    with console.status("Loading models (the first time takes about half a minute)…"):
-        from moderation.cli.recording import Recorder
-        from moderation.screening import Screener
+    from moderation.cli.recording import Recorder, recorded_screener
 
-        screener = Screener.from_settings(settings)
     summary = Summary()
     rows = list(ItemFile(STREAM).rows())
     stream = [row for row in rows if not isinstance(row, BadRow)][:items]
     batches = [stream[start : start + _BATCH] for start in range(0, len(stream), _BATCH)]
     with Recorder(settings) as recorder:
+        with console.status("Loading models (the first time takes about half a minute)…"):
+            screener = recorded_screener(settings, recorder.database)
         recorder.add_reviewer(REVIEWER, PASSWORD, LANGUAGES)
         for batch in track(batches, "Screening the stream", console=console, transient=True):
             screenings = screener.screen(batch)

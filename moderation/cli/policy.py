@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from moderation.cli import policy_backtest, policy_versions
+from moderation.cli import policy_backtest, policy_rollouts, policy_versions
 from moderation.cli.policy_reports import (
     DatabaseUrl,
     Folder,
@@ -32,6 +32,7 @@ from moderation.settings import Settings
 
 app = typer.Typer(no_args_is_help=True)
 app.add_typer(policy_versions.app)
+app.add_typer(policy_rollouts.app)
 app.add_typer(policy_backtest.app)
 
 
@@ -44,7 +45,7 @@ def lint_command(folder: Folder = None) -> None:
     directory = folder or Settings().policies_dir
     console = Console()
     try:
-        packs = PackSet.from_files(read_pack_files(directory))
+        packs = PackSet.from_files(read_pack_files(directory), today=Settings().policy_date)
     except PackError as error:
         print_problems(console, error.problems)
         raise typer.Exit(1) from None
@@ -78,9 +79,12 @@ def diff_command(
     """What changes from one pack set to another, in sentences and as a table."""
     from moderation.tuning.policy_in_force import resolve_packs
 
-    folder = Settings().policies_dir
+    folder, day = Settings().policies_dir, Settings().policy_date
     with existing_database(database) as opened:
-        changes = diff(resolve_packs(before, folder, opened), resolve_packs(after, folder, opened))
+        changes = diff(
+            resolve_packs(before, folder, opened, today=day),
+            resolve_packs(after, folder, opened, today=day),
+        )
     console = Console()
     if as_json:
         for change in changes:
@@ -125,7 +129,7 @@ def explain_command(
     settings = Settings()
     console = Console()
     with existing_database(database) as opened:
-        packs = resolve_packs(policies, settings.policies_dir, opened)
+        packs = resolve_packs(policies, settings.policies_dir, opened, today=settings.policy_date)
         facts = _facts(item, settings.policies_dir, opened)
     regions = tuple(dict.fromkeys(region or settings.regions))
     told: dict[tuple[str, ...], list[Verdict]] = {}
@@ -184,7 +188,7 @@ def _facts(item: str, directory: Path, database: Any) -> Facts:
 def run_golden(folder: Folder = None) -> None:
     """Run the golden items of a folder of packs. Ends with 1 where one fails."""
     directory = folder or Settings().policies_dir
-    packs = load_packs(directory)
+    packs = load_packs(directory, today=Settings().policy_date)
     cases = read_golden(directory)
     if not cases:
         raise InvalidItem(f"there are no golden items in {directory / 'golden'}")

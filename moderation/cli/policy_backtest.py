@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from moderation.cli.policy_reports import DatabaseUrl, existing_database
+from moderation.cli.policy_reports import DatabaseUrl, existing_database, moment
 from moderation.errors import ModerationError
 from moderation.settings import Settings
 from moderation.taxonomy import CATEGORY_IDS, category
@@ -24,25 +22,10 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-class BadMoment(ModerationError):
-    """A moment that is neither a date nor a number of days."""
-
-
 Since = Annotated[
     str,
     typer.Option(help="From when: a date (2026-10-01) or so many days back (30d)."),
 ]
-
-
-def _moment(given: str) -> float:
-    days = re.fullmatch(r"(\d{1,5})d", given)
-    if days:
-        return (datetime.now(UTC) - timedelta(days=int(days[1]))).timestamp()
-    try:
-        found = datetime.fromisoformat(given)
-    except ValueError:
-        raise BadMoment(f"--since {given!r}: give a date such as 2026-10-01, or 30d") from None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def _needed(database: Database | None) -> Database:
@@ -76,13 +59,14 @@ def backtest(
     from moderation.tuning.stored_facts import load_facts
 
     settings = Settings()
+    day = settings.policy_date
     console = Console()
     with existing_database(database) as found:
         opened = _needed(found)
-        new = resolve_packs(candidate, settings.policies_dir, opened)
-        live = resolve_packs(against, settings.policies_dir, opened)
+        new = resolve_packs(candidate, settings.policies_dir, opened, today=day)
+        live = resolve_packs(against, settings.policies_dir, opened, today=day)
         with console.status("Reading what was screened…"):
-            history = load_facts(opened, since=_moment(since))
+            history = load_facts(opened, since=moment(since, "--since"))
     if not len(history):
         raise ModerationError(f"nothing was screened since {since}; give an earlier --since")
     with console.status(f"Evaluating {len(history):,} items twice…"):
@@ -146,11 +130,13 @@ def thresholds(
     settings, console = Settings(), Console()
     wanted = tuple(category(name).id for name in only) if only else CATEGORY_IDS
     with existing_database(database) as found:
-        packs = resolve_packs(policies, settings.policies_dir, found)
+        packs = resolve_packs(policies, settings.policies_dir, found, today=settings.policy_date)
         if data:
             labelled = _scored(data, limit, settings, console)
         else:
-            labelled = Labelled.from_history(load_facts(_needed(found), since=_moment(since)))
+            labelled = Labelled.from_history(
+                load_facts(_needed(found), since=moment(since, "--since"))
+            )
     answers = find_thresholds(
         labelled,
         Targets(precision, recall),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from moderation.errors import ModerationError
 from moderation.policy.problems import PackProblem
 from moderation.settings import Settings
 
@@ -25,6 +28,30 @@ DatabaseUrl = Annotated[
     str | None,
     typer.Option("--database", help="SQLAlchemy URL; default: MODERATION_DATABASE_URL."),
 ]
+
+
+class BadMoment(ModerationError):
+    """A moment that is neither a date nor a number of days."""
+
+
+def moment(given: str, option: str) -> float:
+    """Seconds since 1970 of a date, a date with time (UTC unless it says otherwise), or `30d`, so
+    many days ago.
+
+    Raises:
+        BadMoment: it is none of these.
+    """
+    days = re.fullmatch(r"(\d{1,5})d", given)
+    if days:
+        return (datetime.now(UTC) - timedelta(days=int(days[1]))).timestamp()
+    try:
+        found = datetime.fromisoformat(given)
+    except ValueError:
+        raise BadMoment(
+            f"{option} {given!r}: give a date such as 2026-10-01 or 2026-10-01T18:00, or 30d for "
+            "30 days ago"
+        ) from None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 @contextmanager

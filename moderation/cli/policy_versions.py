@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from moderation.cli.policy_reports import DatabaseUrl, print_problems
+from moderation.cli.policy_reports import DatabaseUrl, moment, print_problems
 from moderation.policy import PackSet
 from moderation.policy.lint import lint
 from moderation.policy.packs import read_pack_files
@@ -50,7 +50,7 @@ def propose(
     directory = folder or Settings().policies_dir
     console = Console()
     try:
-        packs = PackSet.from_files(read_pack_files(directory))
+        packs = PackSet.from_files(read_pack_files(directory), today=Settings().policy_date)
         problems = lint(directory, packs)
         if any(not problem.warning for problem in problems):
             raise PackError([problem for problem in problems if not problem.warning])
@@ -100,13 +100,41 @@ def reject(
 
 
 @app.command()
-def activate(policy: Hash, by: By = "", note: Note = "", database: DatabaseUrl = None) -> None:
-    """Put an approved version into force; the one before is superseded."""
-    from moderation.records import make_policy_live, open_database
+def activate(
+    policy: Hash,
+    at: Annotated[
+        str | None, typer.Option("--at", help="From when, such as 2026-12-24T18:00 (UTC).")
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option("--until", help="Until when; then the version before is in force again."),
+    ] = None,
+    by: By = "",
+    note: Note = "",
+    database: DatabaseUrl = None,
+) -> None:
+    """Put an approved version into force, now or at a moment; the one before is superseded."""
+    from moderation.records import make_policy_live, open_database, schedule_policy
 
+    starts_at = moment(at, "--at") if at else None
+    ends_at = moment(until, "--until") if until else None
+    console = Console()
     with open_database(database) as opened:
-        version = make_policy_live(opened, _full(policy), by=_who(by), note=note)
-    Console().print(f"{version.hash[:19]} is live.", highlight=False)
+        version = None
+        if starts_at is not None or ends_at is not None:
+            version = schedule_policy(
+                opened, _full(policy), by=_who(by), starts_at=starts_at, ends_at=ends_at, note=note
+            )
+        if starts_at is None and (version is None or version.state != "live"):
+            version = make_policy_live(opened, _full(policy), by=_who(by), note=note)
+    assert version is not None
+    said = f"starts at {_shown(starts_at)} UTC" if starts_at is not None else "is live"
+    said += f" and ends at {_shown(ends_at)} UTC" if ends_at is not None else ""
+    console.print(f"{version.hash[:19]} {said}.", highlight=False, soft_wrap=True)
+
+
+def _shown(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(" ", "minutes")[:16]
 
 
 @app.command()
@@ -131,10 +159,11 @@ def history(
     policy: Annotated[str | None, typer.Argument(help="Only this version.")] = None,
     database: DatabaseUrl = None,
 ) -> None:
-    """Who moved which version to which state, oldest first."""
-    from moderation.records import open_database, policy_history
+    """Who moved which version to which state or tried it, oldest first."""
+    from moderation.records import apply_schedule, open_database, policy_history
 
     with open_database(database) as opened:
+        apply_schedule(opened)
         events = policy_history(opened)
     wanted = _full(policy) if policy else ""
     table = Table("when (UTC)", "version", "state", "who", "note")

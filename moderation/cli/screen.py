@@ -64,10 +64,10 @@ def screen(
         settings = settings.model_copy(update={"regions": check_regions(regions.split(","))})
     source = ItemFile(None if str(file) == "-" else file, file_format, encoding)
 
-    from moderation.cli.recording import Recorder
+    from moderation.cli.policy_reports import existing_database
+    from moderation.cli.recording import Recorder, look_again, recorded_screener
     from moderation.cli.summary import Summary
     from moderation.cli.writing import open_writer, written_ids
-    from moderation.screening import Screener
 
     done = written_ids(output) if resume and output is not None else set()
     summary = Summary()
@@ -76,8 +76,9 @@ def screen(
             stack.enter_context(open_writer(output, append=resume)) if output is not None else None
         )
         with console.status("Loading models…"):
-            screener = Screener.from_settings(settings)
             recorder = stack.enter_context(Recorder(settings)) if record else None
+            opened = stack.enter_context(existing_database(settings.effective_database_url))
+            screener = recorded_screener(settings, opened, keep=record)
         progress = stack.enter_context(_progress(console))
         total = source.count()
         task = progress.add_task("Screening", total=min(total, limit) if total and limit else total)
@@ -92,6 +93,7 @@ def screen(
                     )
                 elif row.id not in done:
                     items.append(row)
+            look_again(screener)
             screenings = screener.screen(items)
             summary.add(screenings)
             if recorder is not None:

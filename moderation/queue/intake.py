@@ -20,6 +20,7 @@ from moderation.queue.drafts import JobDraft, draft_job
 from moderation.queue.opening import open_jobs
 from moderation.queue.priority import after_reports, opening_weight
 from moderation.queue.rules import QueueRules
+from moderation.queue.shadows import shadow_rows
 from moderation.records.database import Database
 from moderation.records.errors import WritersCollided
 from moderation.records.item_store import (
@@ -38,6 +39,7 @@ from moderation.records.item_tables import (
 )
 from moderation.records.people import primary_language
 from moderation.records.queue_tables import Job, JobEvent, JobKind, JobState
+from moderation.records.rollout_tables import ShadowVerdict
 from moderation.signals import Assessment
 
 #: How often a batch is stored anew when another process was faster with one of its items.
@@ -178,6 +180,8 @@ def _store(session: Session, entries: Sequence[_Entry], now: float) -> None:
             for region, verdict in e.screening.verdicts.items()
         ],
     )
+    shadows = [row for e in to_store for row in shadow_rows(e.screening, e.key, ids[e.key], now)]
+    insert_rows(session, ShadowVerdict, shadows)
 
 
 def _models_of(session: Session, keys: Sequence[int]) -> dict[int, dict[str, str]]:

@@ -22,8 +22,9 @@ Read the scores of many items as columns: `load_scores(database, since=…)`, `(
 
 The audit log: `audit.verify(database)`, `audit.history(database, "decision:7")`.
 
-Policy versions: `propose_policy`, `approve_policy`, `make_policy_live`, `roll_back_policy`,
-`policy_history`, `live_policy`.
+Policy versions: `propose_policy`, `approve_policy`, `make_policy_live`, `schedule_policy`,
+`roll_back_policy`, `policy_history`, `live_policy`; tried beside the live one with `start_rollout`
+and `stop_rollout`.
 
 Retention: `delete_expired_content`, `erase_author`, `place_hold`, `lift_hold`.
 
@@ -58,6 +59,13 @@ from moderation.records.people import (
     list_reviewers,
 )
 from moderation.records.people_tables import PolicyState, PolicyVersion, Reviewer, Role
+from moderation.records.policy_rollouts import (
+    current_rollout,
+    policy_rollouts,
+    start_rollout,
+    stop_rollout,
+)
+from moderation.records.policy_schedule import apply_schedule, schedule_policy
 from moderation.records.policy_versions import (
     approve_policy,
     draft_policy,
@@ -77,6 +85,7 @@ from moderation.records.retention import (
     lift_hold,
     place_hold,
 )
+from moderation.records.rollout_tables import PolicyRollout, ShadowVerdict
 
 __all__ = [
     "Appeal",
@@ -91,20 +100,24 @@ __all__ = [
     "MediaStore",
     "NotFound",
     "PolicyRefused",
+    "PolicyRollout",
     "PolicyState",
     "PolicyVersion",
     "Reviewer",
     "ReviewerRefused",
     "Role",
     "ScoreColumns",
+    "ShadowVerdict",
     "StoredItem",
     "StoredReport",
     "StoredVerdict",
+    "apply_schedule",
     "approve_policy",
     "audit",
     "authenticate",
     "change_reviewer",
     "create_reviewer",
+    "current_rollout",
     "delete_expired_content",
     "draft_policy",
     "erase_author",
@@ -121,8 +134,12 @@ __all__ = [
     "place_hold",
     "policy_files",
     "policy_history",
+    "policy_rollouts",
     "policy_versions",
     "propose_policy",
     "reject_policy",
     "roll_back_policy",
+    "schedule_policy",
+    "start_rollout",
+    "stop_rollout",
 ]

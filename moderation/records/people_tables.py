@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, LargeBinary
+from sqlalchemy import JSON, Column, Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
 
@@ -32,12 +32,32 @@ class Reviewer(SQLModel, table=True):
     roles: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     queues: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     #: queues they work on; empty means all that their roles allow
+    surfaces: list[str] = Field(
+        default_factory=list, sa_column=Column(JSON, nullable=False, server_default=text("'[]'"))
+    )
+    #: surfaces they work on (`post`, `live_chat` …); empty means all
+    regions: list[str] = Field(
+        default_factory=list, sa_column=Column(JSON, nullable=False, server_default=text("'[]'"))
+    )
+    #: viewer regions they work on (`DE`, `BR` …); empty means all
     opt_outs: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     #: categories they do not want to see; no reason is asked
     seniority: int = 0  #: 0 new, 1 trained, 2 senior
     joined_at: float
     last_active_at: float | None = None
     disabled_at: float | None = None
+
+
+class FailedSignIn(SQLModel, table=True):
+    """Failed sign-ins under one name, whether or not anybody has it."""
+
+    __tablename__ = "failed_sign_ins"
+    __table_args__ = (Index("ix_failed_sign_ins_failed_at", "failed_at"),)
+
+    name_hash: str = Field(primary_key=True)  #: not the name: people type passwords into it
+    failures: int  #: in a row
+    locked_until: float
+    failed_at: float
 
 
 class ExposureKind(StrEnum):
@@ -101,6 +121,7 @@ class PolicyState(StrEnum):
     APPROVED = "approved"
     LIVE = "live"
     SUPERSEDED = "superseded"
+    ENDED = "ended"  #: its scheduled end came; the one before is in force again
     REJECTED = "rejected"
 
 
@@ -115,6 +136,8 @@ class PolicyVersion(SQLModel, table=True):
     note: str = ""
     created_by: str
     created_at: float
+    starts_at: float | None = None  #: an approved version goes live by itself then
+    ends_at: float | None = None  #: the one before comes back then
 
 
 class PolicyEvent(SQLModel, table=True):

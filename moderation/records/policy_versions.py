@@ -14,19 +14,17 @@ from collections.abc import Mapping
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from moderation.records import audit
 from moderation.records.database import Database
-from moderation.records.errors import NotFound, PolicyRefused
+from moderation.records.errors import PolicyRefused
 from moderation.records.people_tables import PolicyEvent, PolicyState, PolicyVersion
-
-_NEXT: Mapping[str, frozenset[str]] = {
-    PolicyState.DRAFT: frozenset({PolicyState.PROPOSED}),
-    PolicyState.PROPOSED: frozenset({PolicyState.APPROVED, PolicyState.REJECTED}),
-    PolicyState.APPROVED: frozenset({PolicyState.LIVE, PolicyState.REJECTED}),
-    PolicyState.LIVE: frozenset({PolicyState.SUPERSEDED}),
-    PolicyState.SUPERSEDED: frozenset({PolicyState.LIVE}),  # a roll-back
-    PolicyState.REJECTED: frozenset({PolicyState.PROPOSED}),
-}
+from moderation.records.policy_moves import (
+    WITHOUT_FILES,
+    before_live,
+    go_live,
+    live_version,
+    move,
+    version_of,
+)
 
 #: Largest set of pack files, unpacked, in bytes.
 _MAX_FILES = 20_000_000
@@ -73,7 +71,7 @@ def propose_policy(
     with database.write() as session:
         now = database.now(session)
         version = _draft(session, now, policy_hash, files, by, note)
-        return _move(session, now, version, PolicyState.PROPOSED, by, note)
+        return move(session, now, version, PolicyState.PROPOSED, by, note)
 
 
 def approve_policy(
@@ -87,12 +85,12 @@ def approve_policy(
     """
     with database.write() as session:
         now = database.now(session)
-        version = _version(session, policy_hash)
+        version = version_of(session, policy_hash)
         if by in _proposers(session, version.hash):
             raise PolicyRefused(
-                f"{by} proposed policy {policy_hash[:12]} and cannot approve it; ask somebody else"
+                f"{by} proposed policy {policy_hash[:19]} and cannot approve it; ask somebody else"
             )
-        return _move(session, now, version, PolicyState.APPROVED, by, note)
+        return move(session, now, version, PolicyState.APPROVED, by, note)
 
 
 def reject_policy(database: Database, policy_hash: str, *, by: str, note: str) -> PolicyVersion:
@@ -101,7 +99,7 @@ def reject_policy(database: Database, policy_hash: str, *, by: str, note: str) -
         raise PolicyRefused("say why the proposal is turned down")
     with database.write() as session:
         now = database.now(session)
-        return _move(session, now, _version(session, policy_hash), PolicyState.REJECTED, by, note)
+        return move(session, now, version_of(session, policy_hash), PolicyState.REJECTED, by, note)
 
 
 def make_policy_live(
@@ -110,18 +108,21 @@ def make_policy_live(
     """Put an approved version into force; the one before is superseded."""
     with database.write() as session:
         now = database.now(session)
-        version = _version(session, policy_hash)
+        version = version_of(session, policy_hash)
         if version.state != PolicyState.APPROVED:
             raise PolicyRefused(
-                f"policy {policy_hash[:12]} is {version.state}; only an approved version goes live"
+                f"policy {policy_hash[:19]} is {version.state}; only an approved version goes live"
             )
-        return _go_live(session, now, version, by, note)
+        if version.ends_at is not None and version.ends_at <= now:
+            version.ends_at = None  # somebody wants it although its end has passed
+        return go_live(session, now, version, by, note)
 
 
 def roll_back_policy(
     database: Database, *, by: str, note: str, to: str | None = None
 ) -> PolicyVersion:
     """Put an earlier live version into force again; by default the one before the present one.
+    Rolling back twice goes back by two.
 
     Raises:
         PolicyRefused: there is none, or `to` was never live.
@@ -130,25 +131,30 @@ def roll_back_policy(
         raise PolicyRefused("say why the policy is rolled back")
     with database.write() as session:
         now = database.now(session)
-        if to is None:
-            to = _before_live(session)
-        version = _version(session, to)
-        if version.state != PolicyState.SUPERSEDED:
-            raise PolicyRefused(f"policy {to[:12]} is {version.state}; it was not in force before")
-        return _go_live(session, now, version, by, note)
+        earlier = before_live(session)
+        if to is None and not earlier:
+            raise PolicyRefused("no earlier policy was in force; there is nothing to roll back to")
+        version = version_of(session, to or earlier[0])
+        if version.state not in {PolicyState.SUPERSEDED, PolicyState.ENDED}:
+            raise PolicyRefused(
+                f"policy {version.hash[:19]} is {version.state}; it was not in force before"
+            )
+        if version.ends_at is not None and version.ends_at <= now:
+            version.ends_at = None  # somebody wants it although its end has passed
+        return go_live(session, now, version, by, note)
 
 
 def live_policy(database: Database) -> PolicyVersion | None:
     """The version in force, or None where none was ever made live."""
     with database.read() as session:
-        return _live(session)
+        return live_version(session)
 
 
 def policy_versions(database: Database) -> list[PolicyVersion]:
-    """All versions, newest first."""
+    """All versions, newest first; `policy_files` reads the files of one."""
     with database.read() as session:
         query = select(PolicyVersion).order_by(col(PolicyVersion.created_at).desc())
-        return list(session.execute(query).scalars())
+        return list(session.execute(query.options(WITHOUT_FILES)).scalars())
 
 
 def policy_history(database: Database, policy_hash: str | None = None) -> list[PolicyEvent]:
@@ -167,10 +173,10 @@ def policy_files(database: Database, policy_hash: str) -> dict[str, bytes]:
         NotFound: no such version.
     """
     with database.read() as session:
-        archive = _version(session, policy_hash).archive
+        archive = version_of(session, policy_hash).archive
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         if sum(entry.file_size for entry in opened.infolist()) > _MAX_FILES:
-            raise PolicyRefused(f"the files of policy {policy_hash[:12]} are larger than 20 MB")
+            raise PolicyRefused(f"the files of policy {policy_hash[:19]} are larger than 20 MB")
         return {name: opened.read(name) for name in sorted(opened.namelist())}
 
 
@@ -185,72 +191,9 @@ def _zipped(files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _version(session: Session, policy_hash: str) -> PolicyVersion:
-    found = session.get(PolicyVersion, policy_hash, with_for_update=True)
-    if found is None and len(policy_hash) >= 8:
-        query = select(PolicyVersion).where(
-            col(PolicyVersion.hash).startswith(policy_hash, autoescape=True)
-        )
-        matches = session.execute(query).scalars().all()
-        found = matches[0] if len(matches) == 1 else None
-    if found is None:
-        raise NotFound(f"no policy version {policy_hash!r}; `moderation policy history` shows all")
-    return found
-
-
 def _proposers(session: Session, policy_hash: str) -> set[str]:
     query = select(col(PolicyEvent.actor)).where(
         col(PolicyEvent.policy_hash) == policy_hash,
         col(PolicyEvent.state).in_([PolicyState.DRAFT.value, PolicyState.PROPOSED.value]),
     )
     return set(session.execute(query).scalars())
-
-
-def _live(session: Session) -> PolicyVersion | None:
-    query = select(PolicyVersion).where(col(PolicyVersion.state) == PolicyState.LIVE)
-    return session.execute(query).scalar_one_or_none()
-
-
-def _before_live(session: Session) -> str:
-    query = (
-        select(col(PolicyEvent.policy_hash))
-        .join(PolicyVersion, col(PolicyVersion.hash) == col(PolicyEvent.policy_hash))
-        .where(
-            col(PolicyEvent.state) == PolicyState.SUPERSEDED,
-            col(PolicyVersion.state) == PolicyState.SUPERSEDED,
-        )
-        .order_by(col(PolicyEvent.id).desc())
-        .limit(1)
-    )
-    found: str | None = session.execute(query).scalar()
-    if found is None:
-        raise PolicyRefused("no earlier policy was in force; there is nothing to roll back to")
-    return found
-
-
-def _go_live(
-    session: Session, now: float, version: PolicyVersion, by: str, note: str
-) -> PolicyVersion:
-    before = _live(session)
-    if before is not None:
-        _move(session, now, before, PolicyState.SUPERSEDED, by, f"by {version.hash[:12]}")
-    return _move(session, now, version, PolicyState.LIVE, by, note)
-
-
-def _move(
-    session: Session, now: float, version: PolicyVersion, state: PolicyState, by: str, note: str
-) -> PolicyVersion:
-    if state not in _NEXT[version.state]:
-        raise PolicyRefused(
-            f"policy {version.hash[:12]} is {version.state}; it cannot become {state}"
-        )
-    version.state = state.value
-    session.add(version)
-    session.add(
-        PolicyEvent(policy_hash=version.hash, state=state.value, actor=by, note=note, at=now)
-    )
-    session.flush()
-    audit.append(
-        session, at=now, actor=by, action=f"policy_{state}", subject=f"policy:{version.hash}"
-    )
-    return version

@@ -5,19 +5,26 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 import moderation
+from moderation.policy.rollout import Rollout
+from moderation.records.strikes import strikes_of
 from moderation.screening import Screener
 from moderation.service import conversation_routes, errors, moderations, screening_routes
 from moderation.service.batching import ScreeningBatcher
 from moderation.service.limits import Limits
 from moderation.service.recording import Recording
 from moderation.settings import Settings
+from moderation.tuning.policy_in_force import PolicyInForce
+
+#: How often the service looks which version is in force, in seconds.
+POLICY_SECONDS = 2.0
 
 _DESCRIPTION = """
 Screen posts before publication: text in about 100 languages, any number of images, the text drawn
@@ -41,12 +48,16 @@ def create_app(settings: Settings | None = None, screener: Screener | None = Non
         app.state.recording = await asyncio.to_thread(Recording.open, settings)
         models = screener
         if models is None:
-            models = await asyncio.to_thread(Screener.from_settings, settings, allow_paths=False)
+            models = await asyncio.to_thread(_screener, settings, app.state.recording)
         app.state.batcher = ScreeningBatcher(models)
         app.state.batcher.start()
+        looking = asyncio.create_task(_keep_policy_fresh(models))
         try:
             yield
         finally:
+            looking.cancel()
+            with suppress(asyncio.CancelledError):
+                await looking
             await app.state.batcher.stop()
             app.state.recording.close()
 
@@ -65,6 +76,27 @@ def create_app(settings: Settings | None = None, screener: Screener | None = Non
     return app
 
 
+def _screener(settings: Settings, recording: Recording) -> Screener:
+    database = recording.database
+    policy = PolicyInForce(database, settings.policies_dir, today=settings.policy_date, keep=True)
+    return Screener.from_settings(
+        settings, allow_paths=False, policy=policy, strikes=partial(strikes_of, database)
+    )
+
+
+async def _keep_policy_fresh(screener: Screener) -> None:
+    """An approval, a schedule, a canary and a rollback take effect without a restart."""
+    while isinstance(screener.policy, PolicyInForce):
+        await asyncio.sleep(POLICY_SECONDS)
+        await asyncio.to_thread(screener.policy.refresh)
+
+
+def _trial(rollout: Rollout) -> dict[str, Any] | None:
+    if rollout.candidate is None:
+        return None
+    return {"policy": rollout.candidate.content_hash, "canary_percent": rollout.canary_percent}
+
+
 async def healthz(request: Request) -> JSONResponse:
     """Whether the service can do its work: models, policy packs, database."""
     state = request.app.state
@@ -76,6 +108,8 @@ async def healthz(request: Request) -> JSONResponse:
         "uptime_seconds": round(time.monotonic() - state.started, 1),
         "models": dict(screener.ensemble.versions),
         "policy": screener.packs.content_hash,
+        "policy_trial": _trial(screener.policy.current()),
+        "policy_problem": getattr(screener.policy, "problem", ""),
         "regions": list(screener.regions),
         "database": database or "ok",
     }

@@ -27,7 +27,10 @@ class Recording:
         return cls(open_database(settings.effective_database_url))
 
     async def record(self, screening: Screening) -> int | None:
-        """Stores it; the id of the job that waits for a person, if one does."""
+        """Stores it; the id of the job that waits for a person, if one does. A private message that
+        may not be looked at is not kept either, unless a rule asks for a person."""
+        if not screening.scanned and not screening.needs_review:
+            return None
         recorded = await asyncio.to_thread(
             record_screening, self.database, screening.item, screening
         )

@@ -49,6 +49,10 @@ class ScreenResponse(BaseModel):
     """What was seen and what policy says."""
 
     id: str
+    scanned: bool = Field(
+        description="False for a private message that nobody reported, where a region does not "
+        "allow looking at it unasked: no classifier ran, and nothing is stored."
+    )
     language: str
     scores: dict[str, float] = Field(description="Category → calibrated probability.")
     signals: list[dict[str, Any]]

@@ -10,6 +10,7 @@ from moderation.records import (  # noqa: F401
     item_tables,
     people_tables,
     queue_tables,
+    rollout_tables,
 )
 
 connection = context.config.attributes["connection"]

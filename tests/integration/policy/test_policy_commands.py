@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from moderation.cli.policy import app
 from moderation.records import Database, open_database
 from moderation.tuning.policy_in_force import PolicyInForce
+from tests.integration.policy.conftest import TODAY
 
 runner = CliRunner(env={"COLUMNS": "250", "TERM": "dumb"})
 
@@ -126,10 +127,10 @@ def test_a_version_lives_from_proposal_to_roll_back_with_two_people(
     run("approve", second, "--by", "lin", *where)
     run("activate", second, "--by", "lin", *where)
     with open_database(url) as opened:
-        in_force = PolicyInForce(opened, folder)
-        assert in_force.current().content_hash.startswith(second)
+        in_force = PolicyInForce(opened, folder, today=TODAY)
+        assert in_force.current().live.content_hash.startswith(second)
         run("rollback", "--note", "too strict", "--by", "lin", *where)
-        assert in_force.current().content_hash.startswith(first)
+        assert in_force.refresh().live.content_hash.startswith(first)
     history = run("history", *where)
     assert history.count("live") >= 3
     assert "too strict" in history
@@ -145,9 +146,9 @@ def test_broken_packs_are_not_proposed(folder: Path, tmp_path: Path) -> None:
 
 def test_without_a_live_version_the_folder_is_in_force(folder: Path, tmp_path: Path) -> None:
     with open_database(f"sqlite:///{tmp_path / 'empty.sqlite'}") as opened:
-        in_force = PolicyInForce(opened, folder)
-        assert in_force.current() is in_force.current()
-        assert "baseline" in in_force.current().in_force
+        in_force = PolicyInForce(opened, folder, today=TODAY)
+        assert in_force.current() is in_force.refresh()
+        assert "baseline" in in_force.current().live.in_force
 
 
 def test_backtest_and_thresholds_on_a_stored_history(
@@ -184,3 +185,27 @@ def test_the_schema_is_checked_against_the_code(folder: Path) -> None:
     run("schema", str(folder), "--check", code=1)
     run("schema", str(folder))
     run("schema", str(folder), "--check")
+
+
+def test_a_version_is_scheduled_tried_as_shadow_and_canary_and_compared(
+    folder: Path, tmp_path: Path
+) -> None:
+    where = ("--database", f"sqlite:///{tmp_path / 'versions.sqlite'}")
+    assert "No version was ever tried" in run("compare", *where)
+    name = run("propose", str(folder), "--by", "ana", *where).split()[0]
+    assert "runs as shadow" in run("shadow", name, "--by", "ana", *where)
+    refused = runner.invoke(app, ["canary", name, "--percent", "5", *where])
+    assert "an approved version" in str(refused.exception)
+    run("approve", name, "--by", "lin", *where)
+    assert "acts on 5 percent" in run("canary", name, "--percent", "5", "--by", "lin", *where)
+    assert "0 items, 0 of them change" in run("compare", *where)
+    assert "has ended" in run("canary", "--off", "--by", "lin", *where)
+    assert "give --off" in str(runner.invoke(app, ["shadow", *where]).exception)
+    said = run("activate", name, "--at", "2031-01-01", "--until", "2031-02-01T12:00", *where)
+    assert "starts at 2031-01-01 00:00 UTC and ends at 2031-02-01 12:00 UTC" in said
+    assert "is live." in run("activate", name, "--by", "lin", *where)
+    assert "and ends at" in run("activate", name, "--until", "2031-03-01", *where)
+    told = run("history", *where)
+    for state in ("shadow_ended", "canary", "scheduled", "live"):
+        assert state in told
+    assert "30d for" in str(runner.invoke(app, ["activate", name, "--at", "soon"]).exception)

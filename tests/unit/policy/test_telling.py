@@ -17,7 +17,7 @@ from moderation.policy.document import read_document
 from moderation.policy.explain import explain, near_misses
 from moderation.policy.golden import facts_of, read_golden
 from moderation.policy.json_schema import FILE_NAME, pack_json_schema, pack_json_schema_text
-from moderation.policy.rollout import Rollout, in_canary
+from moderation.policy.rollout import Rollout, change, in_canary
 from tests.unit.policy.altered import TODAY, altered
 
 
@@ -129,8 +129,10 @@ def test_a_shadow_is_stored_and_never_acted_on(shipped: PackSet) -> None:
         assert shadowed.acting(row)["US"].action == "allow"
         shadow = shadowed.shadow(row)
         assert shadow is not None
-        assert shadow["US"].action == "hold"
-        assert shadow["US"].policy_hash == stricter.content_hash
+        assert shadow.verdicts["US"].action == "hold"
+        assert shadow.verdicts["US"].policy_hash == stricter.content_hash
+        assert change(shadowed.acting(row)["US"], shadow.verdicts["US"]) == ("stricter", "hate")
+        assert change(shadow.verdicts["US"], shadowed.acting(row)["US"]) == ("looser", "hate")
     canary = Rollout(shipped, stricter, canary_percent=40).evaluate(items, ["US"])
     acting = {canary.acting(row)["US"].policy_hash for row in range(50)}
     assert acting == {shipped.content_hash, stricter.content_hash}
@@ -161,13 +163,13 @@ def test_the_schema_accepts_the_shipped_packs_and_refuses_mistakes(shipped: Pack
     validator.check_schema(pack_json_schema())
     for name, content in shipped.files.items():
         assert list(validator.iter_errors(as_json(read_document(name, content).data))) == [], name
-    for change in (
+    for mistake in (
         ("category: hate", "category: haet"),
         ("severity: P2", "severty: P2"),
         ("[geo_restrict]", "[geo_restrikt]"),
         ("when: {all: [{image_tag", "when: {all: [{image_tga"),
     ):
-        broken = altered(shipped, "de.yaml", change)["de.yaml"]
+        broken = altered(shipped, "de.yaml", mistake)["de.yaml"]
         assert list(validator.iter_errors(as_json(read_document("de.yaml", broken).data)))
 
 
