@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
@@ -24,4 +26,6 @@ def _shown(value: object) -> str:
     if isinstance(value, tuple):
         secret = any(isinstance(part, SecretStr) for part in value)
         return f"{len(value)} keys" if secret else ", ".join(map(str, value)) or "(none)"
-    return str(value) or "(empty)"
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False) if value else "(none)"
+    return "(none)" if value is None else str(value) or "(empty)"

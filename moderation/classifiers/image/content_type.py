@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.util import find_spec
 from types import MappingProxyType
 
 import filetype
@@ -18,8 +20,15 @@ ACCEPTED_TYPES = MappingProxyType(
         "image/gif": "GIF",
         "image/bmp": "BMP",
         "image/avif": "AVIF",
+        "image/heic": "HEIF",
     }
 )
+
+#: Brands of still pictures and sequences in HEVC, as phones write them.
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
+
+#: Decodes HEIC; the extra `heic`.
+_HEIC_DECODER = "pi_heif"
 
 #: Where a ZIP archive's end record can begin, counted from the end of the file.
 _ZIP_TAIL = 22 + 65_535
@@ -44,12 +53,24 @@ def pillow_format(data: bytes) -> str:
         found = mime or "of no known type"
         raise ImageRefused(
             "unsupported_format",
-            f"the content is {found}; accepted are JPEG, PNG, WebP, GIF, BMP and AVIF",
+            f"the content is {found}; accepted are JPEG, PNG, WebP, GIF, BMP, AVIF and HEIC",
+        )
+    if name == "HEIF" and not heic_is_decoded():
+        raise ImageRefused(
+            "unsupported_format",
+            "the content is HEIC, which is decoded only where moderation-workbench[heic] is "
+            "installed",
         )
     other = second_nature(data)
     if other:
         raise ImageRefused("polyglot", f"the {name} file is at the same time a {other}")
     return name
+
+
+@cache
+def heic_is_decoded() -> bool:
+    """Whether the extra that decodes HEIC is installed."""
+    return find_spec(_HEIC_DECODER) is not None
 
 
 def _mime(data: bytes) -> str | None:
@@ -59,6 +80,9 @@ def _mime(data: bytes) -> str | None:
         brands = data[8 : max(16, min(size, 256))]
         if b"avif" in brands or b"avis" in brands:
             return "image/avif"
+        listed = {brands[at : at + 4] for at in (0, *range(8, len(brands), 4))}
+        if not listed.isdisjoint(_HEIC_BRANDS):
+            return "image/heic"
     kind = filetype.guess(data)
     return None if kind is None else str(kind.mime)
 

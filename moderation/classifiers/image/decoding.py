@@ -20,7 +20,6 @@ import numpy as np
 
 from moderation.classifiers.base import DecodedImage
 from moderation.classifiers.image import decoding_worker
-from moderation.classifiers.image.configuration import ImageSettings
 from moderation.classifiers.image.content_type import pillow_format
 from moderation.classifiers.image.decoding_pool import WorkerPool
 from moderation.classifiers.image.fetching import SafeFetcher
@@ -76,12 +75,11 @@ class SafeDecoder:
     @classmethod
     def from_settings(cls, settings: Settings) -> SafeDecoder:
         """The process's one decoder with these limits, so that its workers are shared."""
-        own = ImageSettings()
         return shared_decoder(
             DecodingLimits.from_settings(settings),
-            own.fetch_hosts,
-            own.fetch_internal_hosts,
-            own.fetch_seconds,
+            settings.image_fetch_hosts,
+            settings.image_fetch_internal_hosts,
+            settings.image_fetch_seconds,
         )
 
     def decode(self, data: bytes, *, index: int = 0) -> DecodedImage:

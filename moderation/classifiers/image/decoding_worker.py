@@ -18,6 +18,7 @@ import socket
 import struct
 import sys
 import warnings
+from functools import cache
 from typing import Any, Protocol
 
 from PIL import AvifImagePlugin, Image, ImageFile, UnidentifiedImageError
@@ -72,6 +73,15 @@ def restrict_pillow(max_pixels: int) -> None:
     warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
+@cache
+def accept_heic() -> None:
+    """Teach Pillow to open HEIC, by the package of the extra `heic`."""
+    import pi_heif
+
+    pi_heif.options.DECODE_THREADS = 1
+    pi_heif.register_heif_opener(thumbnails=False)
+
+
 def decode(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """Pixels of the first frame and of a sample of the others, upright, RGB, scaled down.
 
@@ -89,6 +99,8 @@ def decode(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]
         Refused: the picture breaks a limit or cannot be read.
     """
     try:
+        if request["format"] == "HEIF":
+            accept_heic()
         with Image.open(io.BytesIO(data), formats=[request["format"]]) as image:
             return _read(image, request)
     except Refused:

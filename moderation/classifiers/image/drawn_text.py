@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from moderation.classifiers.base import DecodedImage, LocatedText
 from moderation.classifiers.image.codes import Code, code_signals, read_codes
+from moderation.classifiers.image.tesseract import Tesseract
 from moderation.classifiers.image.text_layout import Block, DrawnLine, blocks_of
 from moderation.classifiers.image.text_recognition import RecognisedLine, TextRecogniser
 from moderation.settings import Settings
@@ -48,18 +49,29 @@ class DrawnText:
 
 
 class DrawnTextReader:
-    """Reads the text on images. The models load once, when first needed; safe in threads."""
+    """Reads the text on images. The models load once, when first needed; safe in threads.
+
+    Args:
+        threads: of the recogniser; 0 means one per available core.
+        fallback: reads what the recogniser cannot, or None.
+    """
 
     name = NAME
-    version = VERSION
 
-    def __init__(self, threads: int = 0) -> None:
+    def __init__(self, threads: int = 0, fallback: Tesseract | None = None) -> None:
         self._recogniser = TextRecogniser(threads)
+        self._fallback = fallback
+        self.version = f"{VERSION}+{fallback.version}" if fallback else VERSION
 
     @classmethod
     def from_settings(cls, settings: Settings) -> DrawnTextReader:
-        """The process's one reader: its models take 0.3 GB, so they are loaded once."""
-        return _shared(settings.threads)
+        """The process's one reader: its models take 0.3 GB, so they are loaded once.
+
+        Raises:
+            ModelUnavailable: Tesseract is configured and is not installed.
+        """
+        languages = settings.image_ocr_languages if settings.image_ocr_fallback else ()
+        return _shared(settings.threads, languages)
 
     def read(self, images: Sequence[DecodedImage]) -> list[DrawnText]:
         """What is written on each image.
@@ -68,7 +80,12 @@ class DrawnTextReader:
             ModelUnavailable: the recogniser's models are missing.
         """
         frames = [(image.pixels, *image.frames) for image in images]
-        found = iter(self._recogniser.lines_of_all([frame for own in frames for frame in own]))
+        flat = [frame for own in frames for frame in own]
+        lines = self._recogniser.lines_of_all(flat)
+        if self._fallback is not None:
+            pairs = zip(flat, lines, strict=True)
+            lines = [self._fallback.read_again(frame, of_frame) for frame, of_frame in pairs]
+        found = iter(lines)
         return [
             self._examine(image, [(frame, next(found)) for frame in own])
             for image, own in zip(images, frames, strict=True)
@@ -197,5 +214,6 @@ def _of_code(index: int, code: Code, width: int, height: int) -> LocatedText:
 
 
 @cache
-def _shared(threads: int) -> DrawnTextReader:
-    return DrawnTextReader(threads)
+def _shared(threads: int, fallback_languages: tuple[str, ...]) -> DrawnTextReader:
+    fallback = Tesseract(fallback_languages) if fallback_languages else None
+    return DrawnTextReader(threads, fallback)

@@ -16,7 +16,6 @@ import torch
 from PIL import Image
 
 from moderation.classifiers.base import Prepared
-from moderation.classifiers.image.configuration import ImageSettings
 from moderation.classifiers.image.pieces import Piece, pieces_of
 from moderation.errors import ModelUnavailable
 from moderation.settings import Settings
@@ -233,10 +232,9 @@ def image_model(settings: Settings) -> HubImageClassifier:
     Raises:
         ModelUnavailable: no model is configured, or it cannot be loaded.
     """
-    own = ImageSettings()
-    if not own.model:
+    if not settings.image_model:
         raise ModelUnavailable("the classifier image_model needs MODERATION_IMAGE_MODEL")
-    return HubImageClassifier(own.model, own.model_labels)
+    return HubImageClassifier(settings.image_model, settings.image_model_labels)
 
 
 def image_zero_shot(settings: Settings) -> ZeroShotImageClassifier:
@@ -245,9 +243,8 @@ def image_zero_shot(settings: Settings) -> ZeroShotImageClassifier:
     Raises:
         ModelUnavailable: no model is configured, or it cannot be loaded.
     """
-    own = ImageSettings()
-    if not own.zero_shot_model:
+    if not settings.image_zero_shot_model:
         raise ModelUnavailable(
             "the classifier image_zero_shot needs MODERATION_IMAGE_ZERO_SHOT_MODEL"
         )
-    return ZeroShotImageClassifier(own.zero_shot_model, own.zero_shot_prompts)
+    return ZeroShotImageClassifier(settings.image_zero_shot_model, settings.image_zero_shot_prompts)

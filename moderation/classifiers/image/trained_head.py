@@ -17,7 +17,6 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from moderation.classifiers.base import Prepared
-from moderation.classifiers.image.configuration import ImageSettings
 from moderation.classifiers.image.efficientnet_lite import FEATURES, VERSION, ImageFeatures
 from moderation.classifiers.image.pieces import Piece, pieces_of
 from moderation.errors import ModelUnavailable
@@ -189,7 +188,7 @@ def image_head(settings: Settings) -> TrainedHeadClassifier:
     Raises:
         ModelUnavailable: no head is configured, or it cannot be read.
     """
-    folder = ImageSettings().head
+    folder = settings.image_head
     if folder is None:
         raise ModelUnavailable(
             "the classifier image_head needs MODERATION_IMAGE_HEAD, the folder of a trained head"

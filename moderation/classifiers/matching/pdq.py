@@ -92,8 +92,8 @@ def _box(plane: _Plane, window: int) -> _Plane:
     )
     at = np.arange(plane.shape[1])
     counts = np.minimum(at + window - left, len(at)) - np.maximum(at - left, 0)
-    sums *= (1 / counts).astype(np.float32)
-    means: _Plane = sums
+    means: _Plane = np.asarray(sums, np.float32)
+    means *= (1 / counts).astype(np.float32)
     return means
 
 

@@ -98,6 +98,10 @@ def hostile(photo: Image.Image, encode: Encode) -> dict[str, tuple[bytes, str]]:
         "lies about its size": (_lying_png(png, 65_000, 65_000), "too_many_pixels"),
         "25,000 pixels wide": (_flat_png(25_000, 10), "too_many_pixels"),
         "4,000 frames": (_many_frames(frame, 4_000), "too_many_pixels"),
+        "colour profile bomb": (
+            png_with(tiny, png_chunk(b"iCCP", b"a\0\0" + zeros)),
+            "undecodable",
+        ),
         "text chunk bomb": (png_with(tiny, png_chunk(b"zTXt", b"a\0\0" + zeros)), "undecodable"),
         "EPS": (
             b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n",

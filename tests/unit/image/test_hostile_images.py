@@ -52,6 +52,22 @@ def test_a_file_cut_anywhere_never_breaks_the_decoder(name, encode, decoder):
         }
 
 
+def test_a_heic_file_cut_or_changed_anywhere_never_breaks_the_decoder(decoder):
+    pytest.importorskip("pi_heif")
+    data = (Path(__file__).with_name("files") / "photo.heic").read_bytes()
+    rng = np.random.default_rng(0)
+    files = [data[:cut] for cut in (8, 20, 40, 200, len(data) // 2, len(data) - 1)]
+    for _ in range(20):
+        changed = bytearray(data)
+        for at in rng.integers(24, len(data), 6):
+            changed[at] = rng.integers(256)
+        files.append(bytes(changed))
+    results = decoder.decode_all([(n, ImagePart(data=file)) for n, file in enumerate(files)])
+    codes = {result.code for result in results if isinstance(result, ImageRefused)}
+    assert codes <= set(REFUSAL_CODES) - {"worker_crashed", "timeout"}
+    assert "undecodable" in codes
+
+
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -11,10 +11,14 @@ import pytest
 from PIL import Image
 
 from moderation.classifiers.base import DecodedImage
+from moderation.classifiers.image import content_type
 from moderation.classifiers.image.decoding import DecodingLimits, SafeDecoder
 from moderation.classifiers.image.refusals import ImageRefused
 from moderation.items import ImagePart
 from moderation.settings import Settings
+
+#: Two small HEIC files, which only an encoder under another licence can write.
+FILES = Path(__file__).with_name("files")
 
 FORMATS = {
     "JPEG": {"quality": 95},
@@ -61,6 +65,23 @@ def test_a_turned_photo_comes_out_upright(orientation, encode, decoder, photo):
     image = decoder.decode(encode("JPEG", stored, exif=exif, quality=95))
     assert image.original_size == (320, 240)
     assert difference(image, photo) < 8
+
+
+@pytest.mark.parametrize("name", ["photo.heic", "turned.heic"])
+def test_the_photo_of_a_phone_in_heic_comes_out_upright(name, decoder, photo):
+    pytest.importorskip("pi_heif")
+    image = decoder.decode((FILES / name).read_bytes())
+    assert image.original_size == (320, 240)
+    assert difference(image, photo) < 8
+
+
+def test_without_its_decoder_heic_is_refused_with_what_to_install(monkeypatch, decoder):
+    monkeypatch.setattr(content_type, "_HEIC_DECODER", "no_such_package")
+    content_type.heic_is_decoded.cache_clear()
+    with pytest.raises(ImageRefused, match=r"moderation-workbench\[heic\]") as refusal:
+        decoder.decode((FILES / "photo.heic").read_bytes())
+    content_type.heic_is_decoded.cache_clear()
+    assert refusal.value.code == "unsupported_format"
 
 
 def test_large_photos_are_scaled_to_1600(encode, decoder):
