@@ -8,13 +8,15 @@ transaction writes at a time.
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import TextClause, bindparam, select, text, update
+from sqlalchemy import TextClause, select, text, update
 from sqlmodel import Session, col
 
 from moderation.queue.clusters import ClusterMember
@@ -28,9 +30,6 @@ from moderation.records.queue_tables import IS_CLAIMED, Job, JobEvent, JobKind, 
 #: Candidates per pile and index. Every claimer sees the same ones, so more than the number of
 #: transactions that are open at the same moment; priority at claim time picks among them.
 CANDIDATES = 12
-
-#: Most piles in one statement (SQLite joins at most 500 selects).
-_PILES_PER_STATEMENT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,65 +104,168 @@ def expire_leases(session: Session, now: float, lease_seconds: float) -> int:
     return len(found)
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A job that was open a moment ago and is now this reviewer's."""
+
+    job: Any  #: the columns of the job, to read
+    item_id: str
+    surface: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a reviewer is handed besides the piles they draw from; None stands for everything."""
+
+    barred: Sequence[str] = ()  #: categories
+    surfaces: Sequence[str] | None = None
+    regions: Sequence[str] | None = None  #: jobs for one of these viewers, or for all
+
+
 def take(
     session: Session,
-    piles: Sequence[Pile],
+    own: Sequence[Pile],
+    unread: Sequence[Pile],
     reviewer: Reviewer,
-    barred: Sequence[str],
+    filters: Filters,
     now: float,
     lease_seconds: float,
-    lane: int,
-) -> tuple[Any, float] | None:
-    """Take the most urgent job of a lane from these piles: its row and its priority, or None."""
-    for start in range(0, len(piles), _PILES_PER_STATEMENT):
-        some = piles[start : start + _PILES_PER_STATEMENT]
-        statement = _claim_statement(len(some), len(barred), session.get_bind().dialect.name)
-        values: dict[str, Any] = {f"route_{i}": pile.route_id for i, pile in enumerate(some)}
-        values |= {f"barred_{i}": category for i, category in enumerate(barred)}
-        values |= {
-            "lane": lane,
-            "now": now,
-            "me": reviewer.id,
-            "number": new_claim_number(),
-            "until": now + lease_seconds,
-            "seniority": reviewer.seniority,
-            "candidates": CANDIDATES,
-        }
-        row = session.connection().execute(statement, values).first()
-        if row is not None:
-            return row, row.priority
-    return None
+) -> Taken | None:
+    """Take the most urgent job: lane by lane, and in each lane from `own` before `unread`."""
+    if not own and not unread:
+        return None
+    dialect = session.get_bind().dialect.name
+    lists: dict[str, list[Any]] = {
+        "own": [pile.route_id for pile in own],
+        "unread": [pile.route_id for pile in unread],
+        "barred": list(filters.barred),
+        "surfaces": list(filters.surfaces or ()),
+        "regions": list(filters.regions or ()),
+    }
+    values: dict[str, Any] = {
+        **({k: json.dumps(v) for k, v in lists.items()} if dialect == "sqlite" else lists),
+        "now": now,
+        "me": reviewer.id,
+        "number": new_claim_number(),
+        "until": now + lease_seconds,
+        "seniority": reviewer.seniority,
+    }
+    statement = _claim_statement(
+        dialect,
+        bool(own),
+        bool(unread),
+        bool(filters.barred),
+        filters.surfaces is not None,
+        filters.regions is not None,
+    )
+    row = session.connection().execute(statement, values).mappings().first()
+    if row is None:
+        return None
+    columns = {name: row[name] for name in _JOB_COLUMNS}
+    if isinstance(columns["parts"], str):
+        columns["parts"] = json.loads(columns["parts"])
+    return Taken(SimpleNamespace(**columns), row["item_id"], row["surface"])
 
 
-@lru_cache(maxsize=256)
-def _claim_statement(piles: int, barred: int, dialect: str) -> TextClause:
-    unwanted = ""
-    if barred:
-        names = ", ".join(f":barred_{i}" for i in range(barred))
-        unwanted = f"AND (category IS NULL OR category NOT IN ({names})) "
-    # Only names and numbers of bind parameters are put together here, never a value.
-    mine = (
-        f"AND min_seniority <= :seniority {unwanted}AND NOT EXISTS (SELECT 1 FROM "  # noqa: S608
-        "job_exclusions x WHERE x.job_id = jobs.id AND x.reviewer_id = :me) "
-    )
-    probes: list[str] = []
-    for index in range(piles):
-        for order in ("weight DESC", "due_at"):
-            probes.append(
-                "SELECT * FROM (SELECT id FROM jobs "  # noqa: S608
-                f"WHERE state = 'open' AND route_id = :route_{index} AND lane = :lane {mine}"
-                f"ORDER BY {order} LIMIT :candidates) AS probe_{len(probes)}"
-            )
-    lock = "FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
-    chosen = (
-        f"SELECT id FROM jobs WHERE id IN ({' UNION '.join(probes)}) AND state = 'open' "  # noqa: S608
-        f"ORDER BY {PRIORITY_SQL} DESC, id LIMIT 1 {lock}"
-    )
+_JOB_COLUMNS = tuple(column.key for column in Job.__table__.columns)  # type: ignore[attr-defined]
+
+
+@lru_cache(maxsize=64)
+def _claim_statement(
+    dialect: str,
+    own: bool,
+    unread: bool,
+    barred: bool,
+    surfaces: bool,
+    regions: bool,
+) -> TextClause:
+    """One statement, whatever the number of piles: it stays prepared.
+
+    COALESCE stops at the first lane in which something waits, so the others cost nothing.
+    """
+    words = _WORDS[dialect]
+    mine = _mine(words, barred, surfaces, regions)
+    sets = [name for name, used in (("own", own), ("unread", unread)) if used]
+    choices = [_choice(words, mine, name, lane) for lane in (0, 1, 2) for name in sets]
+    chosen = f"COALESCE({', '.join(choices)})" if len(choices) > 1 else choices[0]
+    returned = ", ".join(_JOB_COLUMNS)
+    # Only names, constants and bind parameters are put together here, never a value.
     return text(
         "UPDATE jobs SET state = 'claimed', holder = :me, claimed_at = :now, lease_until = :until, "  # noqa: S608
-        f"claim_number = :number WHERE id = ({chosen}) AND state = 'open' "
-        f"RETURNING id, {PRIORITY_SQL} AS priority"
-    ).bindparams(bindparam("now"))
+        f"claim_number = :number WHERE id = {chosen} AND state = 'open' "
+        f"RETURNING {returned}, (SELECT i.id FROM items i WHERE i.key = jobs.item_key) AS item_id, "
+        "(SELECT i.surface FROM items i WHERE i.key = jobs.item_key) AS surface"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """Where the two databases speak differently. Lists are JSON on SQLite, arrays on PostgreSQL."""
+
+    piles: str  #: rows `pile.value` of a list of route ids
+    join: str  #: (probe) → one row `c.id` per candidate of a pile
+    among: str  #: (subquery): whether `id` is one of them
+    barred: str
+    surfaces: str
+    regions: str
+    lock: str
+
+
+_WORDS = {
+    "sqlite": _Words(
+        piles="json_each(:{}) AS pile",
+        join="JOIN jobs AS c ON c.id IN ({})",
+        among="id IN ({})",
+        barred="category NOT IN (SELECT value FROM json_each(:barred))",
+        surfaces="json_extract(parts, '$.surface') IN (SELECT value FROM json_each(:surfaces))",
+        regions="(NOT EXISTS (SELECT 1 FROM json_each(parts, '$.regions')) OR EXISTS ("
+        "SELECT 1 FROM json_each(parts, '$.regions') AS r "
+        "WHERE r.value IN (SELECT value FROM json_each(:regions))))",
+        lock="",
+    ),
+    "postgresql": _Words(
+        piles="unnest(CAST(:{} AS int[])) AS pile(value)",
+        join="CROSS JOIN LATERAL ({}) AS c",
+        # An array, not IN: the planner would take the candidates for thousands, and read them all.
+        among="id = ANY(ARRAY({}))",
+        barred="category <> ALL(CAST(:barred AS text[]))",
+        surfaces="parts ->> 'surface' = ANY(CAST(:surfaces AS text[]))",
+        regions="(COALESCE(json_array_length(parts -> 'regions'), 0) = 0 OR EXISTS ("
+        "SELECT 1 FROM json_array_elements_text(parts -> 'regions') AS r(region) "
+        "WHERE r.region = ANY(CAST(:regions AS text[]))))",
+        lock="FOR UPDATE SKIP LOCKED",
+    ),
+}
+
+
+def _mine(words: _Words, barred: bool, surfaces: bool, regions: bool) -> str:
+    """Which jobs of a pile this reviewer may have."""
+    conditions = ["min_seniority <= :seniority"]
+    if barred:
+        conditions.append(f"(category IS NULL OR {words.barred})")
+    if surfaces:
+        conditions.append(words.surfaces)
+    if regions:
+        conditions.append(words.regions)
+    excluded = "SELECT 1 FROM job_exclusions x WHERE x.job_id = jobs.id AND x.reviewer_id = :me"
+    conditions.append(f"NOT EXISTS ({excluded})")
+    return " AND ".join(conditions)
+
+
+def _choice(words: _Words, mine: str, piles: str, lane: int) -> str:
+    """The best job of one lane in these piles."""
+    probes = []
+    for order in ("weight DESC", "due_at"):
+        probe = (
+            "SELECT id FROM jobs WHERE state = 'open' AND route_id = pile.value "  # noqa: S608
+            f"AND lane = {lane} AND {mine} ORDER BY {order} LIMIT {CANDIDATES}"
+        )
+        source = words.piles.format(piles)
+        probes.append(f"SELECT c.id FROM {source} {words.join.format(probe)}")  # noqa: S608
+    return (
+        f"(SELECT id FROM jobs WHERE {words.among.format(' UNION '.join(probes))} "  # noqa: S608
+        f"AND state = 'open' ORDER BY {PRIORITY_SQL} DESC, id LIMIT 1 {words.lock})"
+    )
 
 
 def held_job(session: Session, claimed: ClaimedJob, now: float, *, draft: Any = None) -> Job:
@@ -203,7 +305,7 @@ def _why_lost(job: Job | None, claimed: ClaimedJob, now: float) -> str:
     )
 
 
-def shown_purpose(job: Job) -> str:
+def shown_purpose(job: Any) -> str:
     """What the reviewer is told the job is for. Second looks, golden items and audits all read as
     an ordinary review, so that they cannot be recognised."""
     if job.kind == JobKind.APPEAL:

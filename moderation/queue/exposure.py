@@ -6,8 +6,9 @@ is fixed by research; they are starting points. Blur and breaks are a comfort, n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlmodel import Session, col
@@ -70,16 +71,19 @@ def minute_weight(category: str | None) -> float:
 
 def standing(session: Session, reviewer: Reviewer, now: float, rules: QueueRules) -> Standing:
     """The shift so far: from the last long pause, or "I need to stop", until now."""
-    rows = (
-        session.execute(
-            select(Exposure)
-            .where(col(Exposure.reviewer_id) == reviewer.id, col(Exposure.at) > now - 86_400)
-            .order_by(col(Exposure.at), col(Exposure.id))
+    # Columns, not objects: a shift has hundreds of rows, and every claim reads them.
+    rows: Sequence[Any] = session.execute(
+        select(
+            col(Exposure.at),
+            col(Exposure.kind),
+            col(Exposure.category),
+            col(Exposure.seconds),
+            col(Exposure.weighted_minutes),
         )
-        .scalars()
-        .all()
-    )
-    shift: list[Exposure] = []
+        .where(col(Exposure.reviewer_id) == reviewer.id, col(Exposure.at) > now - 86_400)
+        .order_by(col(Exposure.at), col(Exposure.id))
+    ).all()
+    shift: list[Any] = []
     extra = 0.0
     for row in rows:
         if shift and row.at - shift[-1].at > rules.shift_gap_hours * 3600:
@@ -96,8 +100,8 @@ def standing(session: Session, reviewer: Reviewer, now: float, rules: QueueRules
     return Standing(total, rules.exposure_soft_cap, hard, minutes, severe, prompts)
 
 
-def _since_break(shift: list[Exposure], now: float) -> tuple[float, int]:
-    run: list[Exposure] = []
+def _since_break(shift: Sequence[Any], now: float) -> tuple[float, int]:
+    run: list[Any] = []
     for row in shift:
         if row.kind in {ExposureKind.BREAK, ExposureKind.STOP}:
             run = []

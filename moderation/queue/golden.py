@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import func, select
 from sqlmodel import Session, col
@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 from moderation.queue.claiming import new_claim_number
 from moderation.queue.deciding import check_action
 from moderation.queue.errors import DecisionRefused
-from moderation.queue.routing import barred_categories
+from moderation.queue.routing import Wish, barred_categories, narrowed
 from moderation.queue.rules import QueueRules
 from moderation.queue.sampling import is_sampled
 from moderation.records import audit
@@ -97,7 +97,7 @@ def maybe_plant(
     reviewer: Reviewer,
     now: float,
     rules: QueueRules,
-    queues: Iterable[str] | None,
+    wish: Wish,
 ) -> Job | None:
     """A golden item for this claim, if it is one of the share: already claimed by the reviewer."""
     if rules.golden_share <= 0:
@@ -107,7 +107,7 @@ def maybe_plant(
     ).scalar_one()
     if not is_sampled(f"{reviewer.id}:{decided}", rules.golden_share, "golden"):
         return None
-    found = _unseen(session, reviewer, queues)
+    found = _unseen(session, reviewer, wish)
     if found is None:
         return None
     golden, original = found
@@ -138,10 +138,9 @@ def maybe_plant(
     return job
 
 
-def _unseen(
-    session: Session, reviewer: Reviewer, queues: Iterable[str] | None
-) -> tuple[GoldenItem, Job] | None:
-    wanted = set(queues) if queues is not None else set(reviewer.queues)
+def _unseen(session: Session, reviewer: Reviewer, wish: Wish) -> tuple[GoldenItem, Job] | None:
+    wanted = narrowed(wish.queues, reviewer.queues)
+    surfaces = narrowed(wish.surfaces, reviewer.surfaces)
     seen = set(
         session.execute(
             select(col(Decision.item_key)).where(col(Decision.reviewer_id) == reviewer.id)
@@ -170,7 +169,9 @@ def _unseen(
             continue
         if original.category in barred or original.min_seniority > reviewer.seniority:
             continue
-        if not wanted or pile.queue in wanted:
+        if surfaces is not None and original.parts.get("surface") not in surfaces:
+            continue
+        if wanted is None or pile.queue in wanted:
             return golden, original
     return None
 

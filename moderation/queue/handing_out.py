@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from sqlmodel import Session
 
 from moderation.queue import claiming, clusters, deciding, rounds
-from moderation.queue.claiming import ClaimedJob
+from moderation.queue.claimant import Claimant
+from moderation.queue.claiming import ClaimedJob, Filters, Taken
 from moderation.queue.errors import LeaseLost
 from moderation.queue.priority import explain
 from moderation.queue.priority import priority as priority_of
-from moderation.queue.routing import barred_categories, piles_for
+from moderation.queue.routing import Pile, Routing, Wish, barred_categories, narrowed
 from moderation.queue.rules import QueueRules
 from moderation.records.item_tables import StoredItem
 from moderation.records.people_tables import Reviewer
@@ -19,29 +21,24 @@ from moderation.records.queue_tables import Job, JobState, Route
 
 
 def take_next(
-    session: Session,
-    person: Reviewer,
-    now: float,
-    rules: QueueRules,
-    queues: Iterable[str] | None,
-    languages: Iterable[str] | None,
-) -> tuple[Job, str | None] | None:
-    """The most urgent job for a person, now theirs, and what has to be said about its language.
+    session: Session, claimant: Claimant, routing: Routing, wish: Wish, rules: QueueRules
+) -> tuple[Taken, Pile] | None:
+    """The most urgent job for a person, now theirs, and the pile that it comes from.
 
     Lane by lane; in each, languages that they read come before those that nobody else is there
     to read.
     """
-    own, unread = piles_for(session, person, now, queues=queues, languages=languages)
-    barred = barred_categories(person)
-    notes = {pile.route_id: pile.note for pile in unread}
-    for lane in (0, 1, 2):
-        for piles in (own, unread):
-            found = claiming.take(session, piles, person, barred, now, rules.lease_seconds, lane)
-            if found is not None:
-                job = session.get(Job, found[0].id, populate_existing=True)
-                assert job is not None
-                return job, notes.get(job.route_id)
-    return None
+    person, now = claimant.person, claimant.now
+    own, unread = routing.piles_for(session, person, now, wish, claimant.newest_route)
+    filters = Filters(
+        barred_categories(person),
+        narrowed(wish.surfaces, person.surfaces),
+        narrowed(wish.regions, person.regions),
+    )
+    taken = claiming.take(session, own, unread, person, filters, now, rules.lease_seconds)
+    if taken is None:
+        return None
+    return taken, next(p for p in (*unread, *own) if p.route_id == taken.job.route_id)
 
 
 def hand_over(
@@ -62,9 +59,21 @@ def note_claim(
     session: Session, job: Job, now: float, note: str | None, prompts: Sequence[str]
 ) -> ClaimedJob:
     """Write the claim into the job's history, and describe the job."""
+    _write_claim(session, job, now)
+    return describe(session, job, now, note, prompts)
+
+
+def note_taken(
+    session: Session, taken: Taken, pile: Pile, now: float, prompts: Sequence[str]
+) -> ClaimedJob:
+    """As `note_claim`, for a job that `take_next` gave."""
+    _write_claim(session, taken.job, now)
+    return _described(session, taken, pile, now, prompts)
+
+
+def _write_claim(session: Session, job: Any, now: float) -> None:
     detail = {"claim": job.claim_number}
     deciding.event(session, job.id or 0, now, job.holder or "", "claimed", detail)
-    return describe(session, job, now, note, prompts)
 
 
 def describe(
@@ -72,11 +81,19 @@ def describe(
 ) -> ClaimedJob:
     """A job in hand, in the words that its holder is shown."""
     item = session.get(StoredItem, job.item_key)
-    pile = session.get(Route, job.route_id)
+    route = session.get(Route, job.route_id)
     assert item is not None
-    assert pile is not None
+    assert route is not None
+    pile = Pile(job.route_id, route.queue, route.language, note)
+    return _described(session, Taken(job, item.id, item.surface), pile, now, prompts)
+
+
+def _described(
+    session: Session, taken: Taken, pile: Pile, now: float, prompts: Sequence[str]
+) -> ClaimedJob:
+    job = taken.job
     members = clusters.members(session, job) if job.parts.get("copies") else []
-    why = explain(job, now, language_note=note)
+    why = explain(job, now, language_note=pile.note)
     if members:
         why.append(f"{len(members)} near-copies wait with it and are decided together")
     return ClaimedJob(
@@ -84,10 +101,10 @@ def describe(
         claim_number=job.claim_number,
         reviewer_id=job.holder or "",
         item_key=job.item_key,
-        item_id=item.id,
+        item_id=taken.item_id,
         queue=pile.queue,
         language=pile.language,
-        surface=item.surface,
+        surface=taken.surface,
         lane=job.lane,
         severity=job.severity,
         category=job.category,

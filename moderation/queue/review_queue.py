@@ -21,8 +21,10 @@ from moderation.queue import (
     rounds,
 )
 from moderation.queue.case_file import CaseFile, open_case
+from moderation.queue.claimant import read_claimant
 from moderation.queue.claiming import ClaimedJob
 from moderation.queue.errors import DecisionRefused, LeaseLost
+from moderation.queue.routing import Routing, Wish
 from moderation.queue.rules import QueueRules
 from moderation.queue.settling import Look, correct_decision, settle_look
 from moderation.records import audit
@@ -36,7 +38,7 @@ from moderation.records.queue_tables import IS_CLAIMED, Decision, Job, JobEvent,
 _PRESENCE_EVERY = 60.0
 
 #: Breached clocks and urgent appeals are looked for at most this often, in seconds.
-_TEND_EVERY = 5.0
+_TEND_EVERY = 1.0
 
 
 class Queue:
@@ -46,6 +48,7 @@ class Queue:
         self.database = database
         self.rules = rules or QueueRules()
         self._tended = float("-inf")
+        self._routing = Routing()
 
     # --- taking ---
 
@@ -55,6 +58,8 @@ class Queue:
         *,
         queues: Iterable[str] | None = None,
         languages: Iterable[str] | None = None,
+        surfaces: Iterable[str] | None = None,
+        regions: Iterable[str] | None = None,
     ) -> ClaimedJob | None:
         """Give the most harmful undecided job to a reviewer; None if nothing waits for them.
 
@@ -62,31 +67,34 @@ class Queue:
             queues: only these; None takes all that the reviewer works on.
             languages: only these (and items without text); None takes all that they read. A job in
                 another language comes only when nobody who reads it is there, and `why` says so.
+            surfaces: only these, such as `live_chat`; None takes all that they work on.
+            regions: only what viewers of these regions wait for (and what waits for no region);
+                None takes all that they work on.
 
         Raises:
             NotFound: no such reviewer.
             ExposureReached: they have seen enough for this shift.
         """
-        name = _name(reviewer)
+        wish = Wish.of(queues, languages, surfaces, regions)
         # No need to wait for the disk: a claim that a power cut forgets is a job that is open
         # again, and its holder is refused at the next write, as after any lease that ended.
         with self.database.write(durable=False) as session:
-            now = self.database.now(session)
-            self._tend(session, now)
-            person = load_reviewer(session, name)
-            if person.disabled_at is not None:
-                raise NotFound(f"reviewer {name} is disabled")
+            claimant = read_claimant(
+                session, self.database, _name(reviewer), self.rules.lease_seconds
+            )
+            person, now = claimant.person, claimant.now
+            self._tend(session, now, claimant.leases_ended)
             diary = exposure.standing(session, person, now, self.rules)
             exposure.refuse_above_cap(diary)
             self._mark_present(session, person, now)
-            planted = golden.maybe_plant(session, person, now, self.rules, queues)
+            planted = golden.maybe_plant(session, person, now, self.rules, wish)
             if planted is not None:
                 return handing_out.note_claim(session, planted, now, None, diary.prompts)
-            found = handing_out.take_next(session, person, now, self.rules, queues, languages)
+            found = handing_out.take_next(session, claimant, self._routing, wish, self.rules)
             if found is None:
                 return None
-            job, note = found
-            return handing_out.note_claim(session, job, now, note, diary.prompts)
+            taken, pile = found
+            return handing_out.note_taken(session, taken, pile, now, diary.prompts)
 
     def claim_job(self, reviewer: str | Reviewer, job_id: int) -> ClaimedJob:
         """Take one particular waiting job, for instance after a lease ran out.
@@ -339,12 +347,13 @@ class Queue:
         """Expire leases, note breached clocks, move urgent appeals ahead. `claim` does it too."""
         with self.database.write() as session:
             self._tended = float("-inf")
-            self._tend(session, self.database.now(session))
+            self._tend(session, self.database.now(session), leases_ended=True)
 
     # --- inside ---
 
-    def _tend(self, session: Session, now: float) -> None:
-        claiming.expire_leases(session, now, self.rules.lease_seconds)
+    def _tend(self, session: Session, now: float, leases_ended: bool) -> None:
+        if leases_ended:
+            claiming.expire_leases(session, now, self.rules.lease_seconds)
         if abs(now - self._tended) >= _TEND_EVERY:
             self._tended = now
             rounds.note_breaches(session, now)

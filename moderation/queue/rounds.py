@@ -98,7 +98,7 @@ def note_breaches(session: Session, now: float) -> int:
             IS_WAITING,
             col(Job.due_at) < now,
         )
-        .limit(200)
+        .limit(50)
         .with_for_update(skip_locked=True)
     )
     ids = list(session.execute(query).scalars())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -11,6 +12,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from moderation.errors import UnknownRegion
+from moderation.items import Surface, check_regions
 from moderation.records import audit
 from moderation.records.database import Database
 from moderation.records.errors import NotFound, ReviewerRefused
@@ -30,6 +33,7 @@ _hasher = PasswordHasher()
 _NOBODY = _hasher.hash("nobody has this password")
 
 
+@lru_cache(maxsize=4096)
 def primary_language(tag: str | None) -> str:
     """`zh-Hans` → `zh`; `und` when unknown."""
     first = (tag or "und").replace("_", "-").split("-")[0].lower()
@@ -46,13 +50,18 @@ def create_reviewer(
     roles: Iterable[str] = (Role.REVIEWER,),
     seniority: int = 1,
     queues: Iterable[str] = (),
+    surfaces: Iterable[str] = (),
+    regions: Iterable[str] = (),
     by: str = "workbench",
 ) -> Reviewer:
     """Add a person. Without a password they cannot sign in locally.
 
+    Args:
+        queues, surfaces, regions: what they work on; empty means everything.
+
     Raises:
-        ReviewerRefused: the name is taken or malformed, the password too short, a language or
-            role unknown.
+        ReviewerRefused: the name is taken or malformed, the password too short, a language, role,
+            surface or region unknown.
     """
     if not _NAME.fullmatch(reviewer_id):
         raise ReviewerRefused(
@@ -65,6 +74,8 @@ def create_reviewer(
         languages=_languages(languages),
         roles=_roles(roles),
         queues=list(queues),
+        surfaces=_surfaces(surfaces),
+        regions=_regions(regions),
         seniority=seniority,
         joined_at=database.now(),
     )
@@ -136,6 +147,8 @@ def change_reviewer(
     languages: Iterable[str] | None = None,
     roles: Iterable[str] | None = None,
     queues: Iterable[str] | None = None,
+    surfaces: Iterable[str] | None = None,
+    regions: Iterable[str] | None = None,
     opt_outs: Iterable[str] | None = None,
     seniority: int | None = None,
     disabled: bool | None = None,
@@ -150,21 +163,18 @@ def change_reviewer(
         UnknownCategory: an opt-out names no category.
     """
     now = database.now()
-    changes: dict[str, Any] = {}
-    if password is not None:
-        changes["password_hash"] = _hash(password)
-    if display_name is not None:
-        changes["display_name"] = display_name
-    if languages is not None:
-        changes["languages"] = _languages(languages)
-    if roles is not None:
-        changes["roles"] = _roles(roles)
-    if queues is not None:
-        changes["queues"] = list(queues)
-    if opt_outs is not None:
-        changes["opt_outs"] = sorted({category(name).id for name in opt_outs})
-    if seniority is not None:
-        changes["seniority"] = seniority
+    wanted: dict[str, Any] = {
+        "password_hash": None if password is None else _hash(password),
+        "display_name": display_name,
+        "languages": None if languages is None else _languages(languages),
+        "roles": None if roles is None else _roles(roles),
+        "queues": None if queues is None else list(queues),
+        "surfaces": None if surfaces is None else _surfaces(surfaces),
+        "regions": None if regions is None else _regions(regions),
+        "opt_outs": None if opt_outs is None else sorted({category(n).id for n in opt_outs}),
+        "seniority": seniority,
+    }
+    changes = {name: value for name, value in wanted.items() if value is not None}
     if disabled is not None:
         changes["disabled_at"] = now if disabled else None
     with database.write() as session:
@@ -220,3 +230,18 @@ def _roles(given: Iterable[str]) -> list[str]:
         return sorted({Role(role).value for role in given})
     except ValueError as error:
         raise ReviewerRefused(f"{error}; the roles are {', '.join(Role)}") from None
+
+
+def _surfaces(given: Iterable[str]) -> list[str]:
+    try:
+        return sorted({Surface(surface).value for surface in given})
+    except ValueError as error:
+        raise ReviewerRefused(f"{error}; the surfaces are {', '.join(Surface)}") from None
+
+
+def _regions(given: Iterable[str]) -> list[str]:
+    wanted = list(given)
+    try:
+        return sorted(check_regions(wanted)) if wanted else []
+    except UnknownRegion as error:
+        raise ReviewerRefused(str(error)) from None

@@ -146,6 +146,17 @@ class Job(SQLModel, table=True):
     closed_at: float | None = None
 
 
+class ClusterBand(SQLModel, table=True):
+    """A piece of the fingerprint of a waiting job's content. Near-copies share at least one."""
+
+    __tablename__ = "cluster_bands"
+    __table_args__ = (Index("ix_cluster_bands_value", "band", "value"),)
+
+    job_id: int = Field(foreign_key="jobs.id", primary_key=True)
+    band: int = Field(primary_key=True)  #: which piece: of the text, or of a picture
+    value: int
+
+
 class JobExclusion(SQLModel, table=True):
     """A reviewer who must not be handed this job (again), and why."""
 

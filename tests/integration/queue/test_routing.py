@@ -6,7 +6,7 @@ import pytest
 from review_work import House
 
 from moderation.queue import DecisionRefused, LeaseLost
-from moderation.records import Role, change_reviewer
+from moderation.records import ReviewerRefused, Role, change_reviewer
 from moderation.taxonomy import Severity
 
 
@@ -203,3 +203,35 @@ def test_a_trusted_flagger_goes_before_the_rest(house: House) -> None:
     )
     claimed = house.claim("lin")
     assert (claimed.job_id, claimed.lane) == (flagged.job_id, 1)
+
+
+def test_a_reviewer_works_on_their_surfaces_only(house: House) -> None:
+    house.reviewer("lin", surfaces=["live_chat"])
+    house.post()
+    live = house.post(surface="live_chat")
+    assert house.claim("lin").job_id == live.job_id
+    assert house.queue.claim("lin") is None
+
+
+def test_a_claim_can_ask_for_a_surface(house: House) -> None:
+    house.reviewer("lin")
+    house.post(category="hate")
+    listing = house.post(category="spam", surface="listing")
+    assert house.queue.claim("lin", surfaces=["profile"]) is None
+    assert house.claim("lin", surfaces=["listing"]).job_id == listing.job_id
+
+
+def test_a_reviewer_works_on_what_viewers_of_their_regions_wait_for(house: House) -> None:
+    house.reviewer("lin", regions=["BR"])
+    house.reviewer("ana", regions=["DE"])
+    german = house.post()
+    assert house.queue.claim("lin") is None
+    assert house.queue.claim("ana", regions=["BR"]) is None
+    assert house.claim("ana", regions=["DE"]).job_id == german.job_id
+
+
+def test_surfaces_and_regions_that_do_not_exist_are_refused(small_house: House) -> None:
+    with pytest.raises(ReviewerRefused, match="surfaces are"):
+        small_house.reviewer("lin", surfaces=["billboard"])
+    with pytest.raises(ReviewerRefused, match="region"):
+        small_house.reviewer("lin", regions=["Bavaria"])
