@@ -1,13 +1,13 @@
 """surfaces and regions of reviewers, failed sign-ins, near-copies
 
-Revision ID: 0004
+Revision ID: 0004_routing
 Revises: 0003_policy_rollouts
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
+revision = "0004_routing"
 down_revision = "0003_policy_rollouts"
 branch_labels = None
 depends_on = None
