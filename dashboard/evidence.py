@@ -7,7 +7,15 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from dashboard.hostile_text import Highlight
-from moderation.signals import Assessment, BankMatch, ImageBox, Signal, TextSpan, TurnRange
+from moderation.signals import (
+    Assessment,
+    BankMatch,
+    ImageBox,
+    Signal,
+    TextSpan,
+    TimeSpan,
+    TurnRange,
+)
 from moderation.taxonomy import CATEGORIES
 
 #: A signal weaker than this is shown only if a rule used its category.
@@ -80,6 +88,9 @@ def gather(assessment: Assessment, used: Collection[str]) -> ItemEvidence:
                 pictured = parts[f"image:{evidence.image}"]
                 pictured.boxes.append(_box(evidence, label, level))
                 _add_reading(pictured, evidence.text, label, level)
+            elif isinstance(evidence, TimeSpan):
+                part.notes.append(f"{_title(signal)}: {_clock(evidence)}")
+                _add_reading(part, evidence.text, label, level)
             elif isinstance(evidence, TurnRange):
                 for turn in range(evidence.first, evidence.last + 1):
                     _flag(turns, turn, label, level)
@@ -150,6 +161,12 @@ def _box(box: ImageBox, label: str, level: int) -> Box:
         level,
         box.text,
     )
+
+
+def _clock(span: TimeSpan) -> str:
+    """`0:04.0 to 0:06.5`, as players show it; one moment where nothing follows."""
+    first, last = (f"{int(t // 60)}:{t % 60:04.1f}" for t in (span.start, span.end))
+    return first if first == last else f"{first} to {last}"
 
 
 def _percent(fraction: float) -> float:

@@ -42,6 +42,15 @@ class ImageBox(_Fact):
     text: str = Field(default="", max_length=2000)  #: what is written there, if it was read
 
 
+class TimeSpan(_Fact):
+    """A stretch of a video: a key frame and what is shown until the next one."""
+
+    kind: Literal["time_span"] = "time_span"
+    start: float = Field(ge=0)  #: seconds since the beginning
+    end: float = Field(ge=0)
+    text: str = Field(default="", max_length=2000)  #: what is written there, if it was read
+
+
 class TurnRange(_Fact):
     """Turns of a conversation, first and last included (indexes into the item's turns)."""
 
@@ -59,7 +68,9 @@ class BankMatch(_Fact):
     distance: float = Field(ge=0)  #: 0 is identical; bits for image hashes
 
 
-Evidence = Annotated[TextSpan | ImageBox | TurnRange | BankMatch, Field(discriminator="kind")]
+Evidence = Annotated[
+    TextSpan | ImageBox | TimeSpan | TurnRange | BankMatch, Field(discriminator="kind")
+]
 
 
 class SelfHarmAspect(StrEnum):

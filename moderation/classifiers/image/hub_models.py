@@ -7,6 +7,7 @@ model's is run. Their numbers are uncalibrated until an operator calibrates them
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -234,7 +235,12 @@ def image_model(settings: Settings) -> HubImageClassifier:
     """
     if not settings.image_model:
         raise ModelUnavailable("the classifier image_model needs MODERATION_IMAGE_MODEL")
-    return HubImageClassifier(settings.image_model, settings.image_model_labels)
+    return _shared_model(settings.image_model, tuple(settings.image_model_labels.items()))
+
+
+@cache
+def _shared_model(model: str, labels: tuple[tuple[str, str], ...]) -> HubImageClassifier:
+    return HubImageClassifier(model, dict(labels))
 
 
 def image_zero_shot(settings: Settings) -> ZeroShotImageClassifier:
@@ -247,4 +253,12 @@ def image_zero_shot(settings: Settings) -> ZeroShotImageClassifier:
         raise ModelUnavailable(
             "the classifier image_zero_shot needs MODERATION_IMAGE_ZERO_SHOT_MODEL"
         )
-    return ZeroShotImageClassifier(settings.image_zero_shot_model, settings.image_zero_shot_prompts)
+    prompts = tuple((name, tuple(own)) for name, own in settings.image_zero_shot_prompts.items())
+    return _shared_zero_shot(settings.image_zero_shot_model, prompts)
+
+
+@cache
+def _shared_zero_shot(
+    model: str, prompts: tuple[tuple[str, tuple[str, ...]], ...]
+) -> ZeroShotImageClassifier:
+    return ZeroShotImageClassifier(model, dict(prompts))

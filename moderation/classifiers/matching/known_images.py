@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from moderation.classifiers.base import DecodedImage, Prepared
-from moderation.classifiers.matching.bank_store import BankStore
+from moderation.classifiers.matching.bank_store import FILE_NAME, BankStore
 from moderation.classifiers.matching.banks import Bank
 from moderation.classifiers.matching.fingerprints import (
     NEAR,
@@ -209,17 +212,32 @@ class KnownImageClassifier:
         )
         signals: list[list[Signal]] = [[] for _ in batch]
         for (n, _, image), matches in zip(images, found, strict=True):
-            signals[n] += [self._signal(image.index, m) for m in matches[: self.MOST_SIGNALS]]
+            signals[n] += [
+                self._signal(f"image:{image.index}", m) for m in matches[: self.MOST_SIGNALS]
+            ]
         return signals
 
-    def _signal(self, image: int, match: Match) -> Signal:
+    def matches_of_file(self, part: str, path: Path) -> list[Signal]:
+        """Signals of the entries that are this very file, by its digests.
+
+        Args:
+            part: of the item, for the signals.
+            path: a readable file.
+        """
+        if not self._known.banks:
+            return []
+        exact, key = _digests_of(path)
+        matches = self._known.lookup(Fingerprints(exact, 0), key=key)
+        return [self._signal(part, match) for match in matches[: self.MOST_SIGNALS]]
+
+    def _signal(self, part: str, match: Match) -> Signal:
         entry = self._store.entry(match.entry)
         origin = ", ".join(part for part in (entry.source, entry.reference, entry.note) if part)
         return Signal(
             name="known_image" if match.probability > 0.9 else "near_known_image",
             category=match.bank.category,
             probability=match.probability,
-            part=f"image:{image}",
+            part=part,
             evidence=(
                 BankMatch(bank=match.bank.name, entry=str(match.entry), distance=match.distance),
             ),
@@ -237,7 +255,9 @@ def _of_image(item: Prepared, image: DecodedImage) -> Fingerprints:
         kind: tuple(value for one in found for value in one.hashes.get(kind, ()))
         for kind in (HashKind.PDQ, HashKind.DHASH)
     }
-    file = file_bytes(item.item.images[image.index])
+    parts = item.item.images
+    # A key frame of a video has no file of its own.
+    file = file_bytes(parts[image.index]) if image.index < len(parts) else None
     exact = digests(file) if file is not None else {}
     sha256 = {HashKind.SHA256: (bytes.fromhex(image.sha256),)} if image.sha256 else {}
     turned = tuple(value for one in found for value in one.turned)
@@ -253,6 +273,25 @@ def file_bytes(part: ImagePart) -> bytes | None:
     return None
 
 
+def _digests_of(path: Path) -> tuple[dict[HashKind, tuple[bytes, ...]], str]:
+    """The digests of a file of any size, and its SHA-256 as hexadecimal digits."""
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256")
+        file.seek(0)
+        md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+    exact: dict[HashKind, tuple[bytes, ...]] = {
+        HashKind.MD5: (md5.digest(),),
+        HashKind.SHA256: (sha256.digest(),),
+    }
+    return exact, sha256.hexdigest()
+
+
 def known_images(settings: Settings) -> KnownImageClassifier:
-    """The classifier that `MODERATION_CLASSIFIERS` calls `known_images`."""
-    return KnownImageClassifier(BankStore.from_settings(settings))
+    """The classifier that `MODERATION_CLASSIFIERS` calls `known_images`; the process has one for
+    each folder of banks."""
+    return _shared(settings.data_dir)
+
+
+@cache
+def _shared(data_dir: Path) -> KnownImageClassifier:
+    return KnownImageClassifier(BankStore(data_dir / FILE_NAME))

@@ -8,13 +8,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from moderation.classifiers.image.key_frames import KeyFrameReader, VideoLimits
 from moderation.classifiers.image.refusals import ImageRefused
 from moderation.classifiers.image.subtitles import cues, spoken_text
 from moderation.classifiers.image.video import VideoWatcher
+from moderation.classifiers.matching.bank_store import BankStore
+from moderation.classifiers.matching.banks import Bank, NewEntry
+from moderation.classifiers.matching.fingerprints import digests, entry_fingerprints
+from moderation.classifiers.matching.known_images import KnownImageClassifier
 from moderation.items import VideoPart
+from moderation.signals import TimeSpan
 
 SUBRIP = """1
 00:00:01,000 --> 00:00:02,500
@@ -50,6 +55,17 @@ def film(path: Path, pictures: Sequence[Image.Image], codec: str = "mp4v") -> Pa
             writer.write(np.asarray(picture.convert("RGB"))[:, :, ::-1])
     writer.release()
     return path
+
+
+def busy_picture() -> Image.Image:
+    """Shapes of many sizes, so that it has a hash."""
+    rng = np.random.default_rng(5)
+    picture = Image.new("RGB", (480, 360), "grey")
+    pen = ImageDraw.Draw(picture)
+    for size in np.geomspace(300, 12, 60):
+        x, y = rng.uniform(-60, 480, 2)
+        pen.ellipse((x, y, x + size, y + size), fill=tuple(rng.integers(0, 255, 3).tolist()))
+    return picture
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +104,7 @@ def test_the_frames_that_change_most_are_kept(tmp_path):
 def test_a_longer_video_is_looked_at_in_part_and_says_so(tmp_path):
     path = film(tmp_path / "a.mp4", [Image.new("RGB", (320, 240), "teal")] * 3)
     reader = KeyFrameReader(VideoLimits(max_seconds=2))
-    [seen] = VideoWatcher(reader, None, None).watch([(1, VideoPart(path=path))], allow_paths=True)
+    [seen] = VideoWatcher(reader, [], None).watch([(1, VideoPart(path=path))], allow_paths=True)
     reader.close()
     assert [(p.part, p.code) for p in seen.problems] == [("video:1", "video_too_long")]
     assert "first 2 seconds" in seen.problems[0].message
@@ -136,7 +152,7 @@ def test_paths_and_urls_are_not_followed_for_strangers(frames, tmp_path):
 def test_a_video_is_watched_read_and_listened_to(frames, nudity, reader, drawn_page, tmp_path):
     blank, shown = Image.new("RGB", (640, 400), "teal"), drawn_page("write me on the other app")
     path = film(tmp_path / "a.mp4", [blank, shown])
-    watcher = VideoWatcher(frames, nudity, reader)
+    watcher = VideoWatcher(frames, [nudity], reader)
     [seen] = watcher.watch([(0, VideoPart(path=path, subtitles=SUBRIP))], allow_paths=True)
     assert seen.problems == ()
     assert [text.text for text in seen.texts] == [
@@ -144,13 +160,71 @@ def test_a_video_is_watched_read_and_listened_to(frames, nudity, reader, drawn_p
         "Add me on the other app\nit's cheap",
     ]
     assert {text.part for text in seen.texts} == {"video:0"}
+    shown_at = seen.texts[0].box
+    assert isinstance(shown_at, TimeSpan)
+    assert (shown_at.start, shown_at.text) == (2.0, "write me on the other app")
     [signal] = seen.signals
     assert (signal.name, signal.part) == ("nsfw", "video:0")
     assert signal.note.startswith("worst key frame at 0:0")
+    [when] = signal.evidence
+    assert isinstance(when, TimeSpan)
+    assert 0 <= when.start < when.end <= 4.1
+
+
+def test_a_known_picture_in_a_video_is_found_with_its_time(frames, tmp_path):
+    store = BankStore(tmp_path / "banks.sqlite")
+    store.create(Bank("fakes", "counterfeit", never_render=True))
+    shown = busy_picture()
+    store.add("fakes", [NewEntry(entry_fingerprints(np.asarray(shown)).hashes, source="ours")])
+    path = film(tmp_path / "a.mp4", [Image.new("RGB", shown.size, "teal"), shown])
+    watcher = VideoWatcher(frames, [KnownImageClassifier(store)], None)
+    [seen] = watcher.watch([(2, VideoPart(path=path))], allow_paths=True)
+    [signal] = seen.signals
+    assert (signal.name, signal.category, signal.part) == ("known_image", "counterfeit", "video:2")
+    assert signal.aspect == "never_render"
+    match, when = signal.evidence
+    assert (match.bank, match.entry) == ("fakes", "1")
+    assert (when.start, when.end) == (pytest.approx(2.0), pytest.approx(4.0, abs=0.2))
+    assert "at 0:02.0" in signal.note
+    assert "from: ours" in signal.note
+
+
+def test_a_video_whose_digest_is_known_is_found_even_if_it_is_broken(frames, tmp_path):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 50)
+    store = BankStore(tmp_path / "banks.sqlite")
+    store.create(Bank("fakes", "counterfeit"))
+    store.add("fakes", [NewEntry(digests(path.read_bytes()))])
+    watcher = VideoWatcher(frames, [KnownImageClassifier(store)], None)
+    [seen] = watcher.watch([(0, VideoPart(path=path))], allow_paths=True)
+    [signal] = seen.signals
+    assert (signal.name, signal.probability) == ("known_image", 1.0)
+    assert [problem.code for problem in seen.problems] == ["undecodable"]
+    [strange] = watcher.watch([(0, VideoPart(path=path))])
+    assert strange.signals == ()
+
+
+class BrokenClassifier:
+    """A third party's, with a fault."""
+
+    name = "theirs"
+    version = "1"
+    categories: frozenset[str] = frozenset()
+
+    def classify(self, batch):
+        raise RuntimeError("no such tensor")
+
+
+def test_a_classifier_that_fails_on_a_video_is_a_problem_of_it(frames, nudity, tmp_path):
+    path = film(tmp_path / "a.mp4", [Image.new("RGB", (320, 240), "teal")])
+    watcher = VideoWatcher(frames, [BrokenClassifier(), nudity], None)
+    [seen] = watcher.watch([(0, VideoPart(path=path))], allow_paths=True)
+    assert [problem.code for problem in seen.problems] == ["classifier_failed"]
+    assert [signal.name for signal in seen.signals] == ["nsfw"]
 
 
 def test_the_subtitles_of_a_broken_video_are_read_all_the_same(frames):
-    [seen] = VideoWatcher(frames, None, None).watch([(0, VideoPart(url="x", subtitles=WEBVTT))])
+    [seen] = VideoWatcher(frames, [], None).watch([(0, VideoPart(url="x", subtitles=WEBVTT))])
     assert [text.text for text in seen.texts] == ["Good evening"]
     assert [problem.code for problem in seen.problems] == ["url_not_fetched"]
 
