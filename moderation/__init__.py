@@ -11,7 +11,12 @@ The main job in Python::
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# Threads that spin while they wait make every process on a busy machine ten times slower. The
+# OpenMP runtime reads this once, when torch is first imported; who set it otherwise is respected.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from moderation.items import Item
 

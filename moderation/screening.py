@@ -43,6 +43,11 @@ class Screening:
         """Whether a person should look, for any region."""
         return any(verdict.needs_review for verdict in self.verdicts.values())
 
+    @property
+    def acted_on(self) -> bool:
+        """Whether a rule does something, or a person should look, for any region."""
+        return any(v.needs_review or v.primary is not None for v in self.verdicts.values())
+
     def to_row(self) -> dict[str, Any]:
         """As one JSON object: `id`, `scanned`, `scores`, `signals`, `verdicts`, `language`,
         `problems`, `models`."""
@@ -123,7 +128,8 @@ class Screener:
     def screen(self, items: Sequence[Item]) -> list[Screening]:
         """Screens a batch; one result per item, in order.
 
-        Verdicts are for the regions of the item's audience, or the configured ones. A private
+        Verdicts are for the regions of the item's audience, or the configured ones. Which words
+        carry a score is worked out only for items that some rule acts on. A private
         message is looked at only where every region of its author and viewers allows it, or where
         somebody reported it; otherwise the rules get no score.
 
@@ -131,13 +137,21 @@ class Screener:
             UnknownRegion: a region is not an ISO 3166-1 alpha-2 code.
         """
         scanned = [self.may_scan(item) for item in items]
-        looked_at = [item for item, may in zip(items, scanned, strict=True) if may]
-        assessed = iter(self.ensemble.assess(looked_at) if looked_at else ())
-        assessments = [
-            next(assessed) if may else Assessment(item_id=item.id, scores={})
-            for item, may in zip(items, scanned, strict=True)
+        places = [index for index, may in enumerate(scanned) if may]
+        looks = self.ensemble.look([items[index] for index in places]) if places else []
+        assessments = [Assessment(item_id=item.id, scores={}) for item in items]
+        for index, look in zip(places, looks, strict=True):
+            assessments[index] = look.assessment
+        screenings = self.judge(items, assessments, scanned=scanned)
+        acted = [
+            (index, look)
+            for index, look in zip(places, looks, strict=True)
+            if screenings[index].acted_on
         ]
-        return self.judge(items, assessments, scanned=scanned)
+        explained = self.ensemble.explain([look for _, look in acted])
+        for (index, _), assessment in zip(acted, explained, strict=True):
+            screenings[index] = replace(screenings[index], assessment=assessment)
+        return screenings
 
     def may_scan(self, item: Item) -> bool:
         """Whether classifiers may look at an item; see `PackSet.may_scan`."""

@@ -55,6 +55,7 @@ class Settings(BaseSettings):
             "image_text",
             "known_images",
             "image_hash",
+            "phrases",
         ),
         description="Which classifiers run, by registered name (comma-separated), in this order; "
         "`text` after `conversation` finds its turns read already.",
@@ -87,6 +88,12 @@ class Settings(BaseSettings):
     text_cascade: bool = Field(
         default=True,
         description="Whether the text model may end what is surely harmless after a few layers.",
+    )
+    translation_models: Annotated[dict[str, str], NoDecode] = Field(
+        default={},
+        description="JSON object from source language to a MarianMT model (local folder or hub "
+        'name) that translates for reviewers, `*` for any other: {"zh": '
+        '"Helsinki-NLP/opus-mt-zh-en"}. Empty means none.',
     )
     threads: int = Field(
         default=0, ge=0, description="Threads per model; 0 means one per available core."
@@ -168,7 +175,9 @@ class Settings(BaseSettings):
             return tuple(part.strip().lower() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("image_model_labels", "image_zero_shot_prompts", mode="before")
+    @field_validator(
+        "image_model_labels", "image_zero_shot_prompts", "translation_models", mode="before"
+    )
     @classmethod
     def _json_object(cls, value: object) -> object:
         if not isinstance(value, str):

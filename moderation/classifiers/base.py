@@ -3,6 +3,10 @@
 A classifier looks at *prepared* items: images are decoded, drawn text is read, languages are
 known. It returns signals and nothing else; it does not know what policy will make of them.
 
+A classifier that looks at the turns of a conversation together may also have an attribute
+`over_turns`, a set of category ids: where it gives an item a signal of such a category, the turns
+that others scored one by one stay evidence and do not set the item's score.
+
 To add one, write a class with the members of `Classifier` and name a factory for it in the entry
 point group `moderation.classifiers`; a factory takes the `Settings` and returns the classifier.
 """
@@ -17,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moderation.items import Item
-from moderation.signals import ImageBox, Problem, Signal
+from moderation.signals import ImageBox, Problem, Signal, TimeSpan
 
 #: Entry point group in which third parties register classifiers.
 ENTRY_POINT_GROUP = "moderation.classifiers"
@@ -30,7 +34,8 @@ class LocatedText:
     text: str
     part: str  #: `text:0`, `image:1`, `turn:17`, `video:0`
     language: str = "und"
-    box: ImageBox | None = None  #: set when the text was read from an image
+    #: where on an image, or when in a video, it was read
+    box: ImageBox | TimeSpan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +82,19 @@ class Classifier(Protocol):
         """One list of signals per prepared item, in the order of the batch.
 
         The same item gets the same probabilities (to 1e-3) whatever else is in the batch.
+        """
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A classifier that can say on demand which words carry its signals."""
+
+    def explain(
+        self, batch: Sequence[Prepared], signals: Sequence[Sequence[Signal]]
+    ) -> list[list[Signal]]:
+        """The signals of each prepared item, its own ones with evidence added.
+
+        Args:
+            batch: what `classify` was given, or a part of it.
+            signals: of all classifiers, one list per item; others' signals stay as they are.
         """

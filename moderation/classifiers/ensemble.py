@@ -3,6 +3,9 @@
 Per category the strongest signal is the score: an item is as bad as its worst part, and a second
 harmless picture makes the first no better. Calibrated probabilities stay calibrated for items of
 one part; for many parts the maximum leans high by a little, which is the side to err on.
+
+A conversation is not as bad as its worst sentence: where a classifier has scored its turns together
+(`over_turns`), turns that were scored one by one do not set that category's score.
 """
 
 from __future__ import annotations
@@ -10,9 +13,10 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 
-from moderation.classifiers.base import ENTRY_POINT_GROUP, Classifier, Prepared
+from moderation.classifiers.base import ENTRY_POINT_GROUP, Classifier, Explains, Prepared
 from moderation.classifiers.preparation import Preparation
 from moderation.errors import ModerationError
 from moderation.items import Item
@@ -27,6 +31,14 @@ Factory = Callable[[Settings], Classifier]
 
 class UnknownClassifier(ModerationError):
     """A classifier is configured that nobody registered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An assessment, and the prepared item that it was made of."""
+
+    prepared: Prepared
+    assessment: Assessment
 
 
 class Ensemble:
@@ -45,6 +57,9 @@ class Ensemble:
         self.classifiers = tuple(classifiers)
         self.preparation = preparation
         self._detectable = frozenset().union(*(c.categories for c in classifiers))
+        self._over_turns: Mapping[str, frozenset[str]] = {
+            c.name: frozenset(getattr(c, "over_turns", ())) for c in classifiers
+        }
 
     @classmethod
     def from_settings(cls, settings: Settings, *, allow_paths: bool = True) -> Ensemble:
@@ -78,7 +93,11 @@ class Ensemble:
         return {**self.preparation.versions, **own}
 
     def assess(self, items: Sequence[Item]) -> list[Assessment]:
-        """One assessment per item, in order.
+        """One assessment per item, in order; see `look`."""
+        return [look.assessment for look in self.look(items)]
+
+    def look(self, items: Sequence[Item]) -> list[Look]:
+        """One assessment per item, in order, with what `explain` needs to say more.
 
         A classifier that fails on a batch is a problem of every item in it, which sends them to
         review; it never passes them in silence.
@@ -104,23 +123,54 @@ class Ensemble:
                 signals[index].extend(own)
         versions = self.versions
         return [
-            Assessment(
-                item_id=entry.item.id,
-                scores=self._scores(signals[index]),
-                signals=tuple(signals[index]),
-                language=entry.language,
-                languages=entry.languages,
-                models=versions,
-                problems=tuple(problems[index]),
+            Look(
+                entry,
+                Assessment(
+                    item_id=entry.item.id,
+                    scores=self._scores(signals[index]),
+                    signals=tuple(signals[index]),
+                    language=entry.language,
+                    languages=entry.languages,
+                    models=versions,
+                    problems=tuple(problems[index]),
+                ),
             )
             for index, entry in enumerate(prepared)
         ]
 
+    def explain(self, looks: Sequence[Look]) -> list[Assessment]:
+        """The assessments with the evidence that classifiers give on demand.
+
+        It costs as much as several passes over a text, so it is asked for where somebody will
+        read it. A classifier that fails at it costs the evidence, never the assessment.
+        """
+        signals = [list(look.assessment.signals) for look in looks]
+        prepared = [look.prepared for look in looks]
+        for classifier in self.classifiers:
+            if not isinstance(classifier, Explains) or not looks:
+                continue
+            try:
+                signals = classifier.explain(prepared, signals)
+            except Exception:  # noqa: BLE001 - evidence is an addition
+                _log.exception("classifier %s could not explain a batch", classifier.name)
+        return [
+            look.assessment.model_copy(update={"signals": tuple(own)})
+            for look, own in zip(looks, signals, strict=True)
+        ]
+
     def _scores(self, signals: Sequence[Signal]) -> dict[str, float]:
         scores = {name: 0.0 for name in CATEGORY_IDS if name in self._detectable}
+        decided = {
+            (signal.model, signal.category)
+            for signal in signals
+            if signal.category in self._over_turns.get(signal.model, ())
+        }
+        together = {category for _, category in decided}
         for signal in signals:
-            if signal.category is not None:
-                scores[signal.category] = max(scores.get(signal.category, 0.0), signal.probability)
+            name = signal.category
+            alone = signal.part.startswith("turn:") and (signal.model, name) not in decided
+            if name is not None and not (alone and name in together):
+                scores[name] = max(scores.get(name, 0.0), signal.probability)
         return scores
 
 

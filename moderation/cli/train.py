@@ -81,3 +81,35 @@ def text(
     with _console.status("Calibrating on development rows"):
         description = calibrate(folder, settings.model_cache, data)
     _console.print(f"Wrote {folder} (calibration {description.calibration.version})")
+
+
+@app.command("text-cascade")
+def text_cascade(
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a calibrated model; default: the shipped one.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder with train/ and dev/ parquet files; without it, own texts only."),
+    ] = None,
+    rows: Annotated[int, typer.Option(help="Rows that teach the exits, at most.")] = 12_000,
+    development_rows: Annotated[
+        int, typer.Option(help="Rows that choose and measure thresholds, at most.")
+    ] = 8_000,
+) -> None:
+    """Fit the text model's first stage, which ends what is surely harmless; after every training
+    and calibration."""
+    from moderation.classifiers.text.model import MODELS_FOLDER
+    from moderation.tuning.training_cascade import fit_first_stage
+
+    folder = model or MODELS_FOLDER / "base"
+    found = fit_first_stage(
+        folder,
+        Settings().model_cache,
+        data,
+        rows=rows,
+        development_rows=development_rows,
+        report=_console.print,
+    )
+    _console.print_json(data=found.measured)
+    _console.print(f"Wrote {folder}/first_stage.safetensors")

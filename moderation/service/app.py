@@ -107,6 +107,11 @@ async def healthz(request: Request) -> JSONResponse:
         "version": moderation.__version__,
         "uptime_seconds": round(time.monotonic() - state.started, 1),
         "models": dict(screener.ensemble.versions),
+        "runtimes": {
+            classifier.name: classifier.runs_on
+            for classifier in screener.ensemble.classifiers
+            if hasattr(classifier, "runs_on")
+        },
         "policy": screener.packs.content_hash,
         "policy_trial": _trial(screener.policy.current()),
         "policy_problem": getattr(screener.policy, "problem", ""),

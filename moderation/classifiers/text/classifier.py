@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,19 +12,45 @@ import numpy as np
 
 from moderation.classifiers.base import LocatedText, Prepared
 from moderation.classifiers.text.calibration import Floats
-from moderation.classifiers.text.evidence import strongest_segment
+from moderation.classifiers.text.evidence import locate
 from moderation.classifiers.text.model import ENCOURAGEMENT, MODELS_FOLDER, ScoredText, TextModel
 from moderation.classifiers.text.normalise import Reading, readings
+from moderation.classifiers.text.remembered import Remembered
 from moderation.classifiers.text.windows import LONGEST_TEXT
 from moderation.settings import Settings
-from moderation.signals import SelfHarmAspect, Signal, TextSpan
+from moderation.signals import ImageBox, SelfHarmAspect, Signal, TextSpan, TimeSpan
 
 #: From this probability on, the reason is shown and every part has its own signal.
 SHOWN_FROM = 0.3
-
+#: Texts whose scores are remembered; about 600 bytes each.
+_REMEMBERED = 20_000
 
 #: A disguised text's reading must be at least this probable to raise a score.
 READING_FROM = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A text as it is given to the model."""
+
+    text: str
+    language: str  #: without script or region
+    may_end: bool  #: by the first stage
+
+    @property
+    def key(self) -> tuple[bytes, str, bool]:
+        """All that its score depends on, beside the model."""
+        digest = hashlib.blake2b(self.text.encode("utf-8", "surrogatepass"), digest_size=16)
+        return digest.digest(), self.language, self.may_end
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """What the model says about a text and its readings."""
+
+    score: ScoredText  #: of the text as written
+    best: Floats  #: with readings, per output
+    raised: dict[int, Reading]  #: outputs that a reading raised
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +58,7 @@ class _Part:
     """One text with its scores."""
 
     text: LocatedText
-    score: ScoredText  #: of the text as written
-    best: Floats  #: with readings, per output
-    raised: dict[int, Reading]  #: outputs that a reading raised
+    scored: _Scored
 
 
 class TextClassifier:
@@ -48,9 +73,9 @@ class TextClassifier:
     def __init__(self, model: TextModel, name: str = "text") -> None:
         self._model = model
         self.name = name
-        description = model.description
-        self.version = f"{description.name}-{description.version}"
-        self._calibration = description.calibration.version
+        self.version = model.version
+        self._calibration = model.description.calibration.version
+        self._remembered: Remembered[tuple[bytes, str, bool], _Scored] = Remembered(_REMEMBERED)
         self._columns = [
             (i, output) for i, output in enumerate(model.outputs) if output != ENCOURAGEMENT
         ]
@@ -67,7 +92,13 @@ class TextClassifier:
             ModelUnavailable: a file is missing, truncated or of another version.
         """
         return cls(
-            TextModel(folder or MODELS_FOLDER / "base", settings.model_cache, settings.threads)
+            TextModel(
+                folder or MODELS_FOLDER / "base",
+                settings.model_cache,
+                settings.threads,
+                runtime=settings.text_runtime,
+                cascade=settings.text_cascade,
+            )
         )
 
     @property
@@ -75,30 +106,102 @@ class TextClassifier:
         """The model behind the signals."""
         return self._model
 
+    @property
+    def runs_on(self) -> Mapping[str, Any]:
+        """Which runtime computes and what was measured, for operators."""
+        stage = self._model.first_stage
+        return self._model.runtime.described() | {"cascade": stage.version if stage else "off"}
+
     def classify(self, batch: Sequence[Prepared]) -> list[list[Signal]]:
-        """See `Classifier.classify`; all texts of all items are scored together."""
+        """See `Classifier.classify`; all texts of all items are scored together.
+
+        Which words carry a score is told on demand, see `explain`.
+        """
         texts = [(i, text) for i, entry in enumerate(batch) for text in entry.texts if text.text]
-        distinct = list(dict.fromkeys((text.text, _base(text.language)) for _, text in texts))
-        scored = dict(zip(distinct, self._read_and_score(distinct), strict=True))
         by_item: list[list[_Part]] = [[] for _ in batch]
-        for i, text in texts:
-            by_item[i].append(_Part(text, *scored[text.text, _base(text.language)]))
+        for (i, text), scored in zip(
+            texts, self._read_and_score([_asked(text) for _, text in texts]), strict=True
+        ):
+            by_item[i].append(_Part(text, scored))
         return [self._signals(parts) for parts in by_item]
 
-    def _read_and_score(
-        self, texts: Sequence[tuple[str, str]]
-    ) -> list[tuple[ScoredText, Floats, dict[int, Reading]]]:
-        """Score each text and its readings. A reading may raise an output where the model finds
-        the reading itself more likely harmful than not."""
-        if not texts:
-            return []
-        read = [readings(text, language) for text, language in texts]
+    def explain(
+        self, batch: Sequence[Prepared], signals: Sequence[Sequence[Signal]]
+    ) -> list[list[Signal]]:
+        """See `Explains.explain`: adds to each shown signal the words that carry it."""
+        return [self._explained(entry, own) for entry, own in zip(batch, signals, strict=True)]
+
+    def _explained(self, entry: Prepared, signals: Sequence[Signal]) -> list[Signal]:
+        columns = {category: column for column, category in self._columns}
+        wanted: dict[LocatedText, dict[int, int]] = {}
+        for index, signal in enumerate(signals):
+            if signal.model != self.name or signal.category not in columns:
+                continue
+            if signal.probability >= SHOWN_FROM and not _has_span(signal):
+                column = columns[signal.category]
+                text = self._text_of(entry, signal, column)
+                if text is not None:
+                    wanted.setdefault(text, {})[column] = index
+        result = list(signals)
+        for text, places in wanted.items():
+            for column, found in self._located(text, list(places)).items():
+                signal = result[places[column]]
+                result[places[column]] = signal.model_copy(
+                    update={"evidence": (found, *signal.evidence)}
+                )
+        return result
+
+    def _text_of(self, entry: Prepared, signal: Signal, column: int) -> LocatedText | None:
+        """The text that got the signal; a part may hold several."""
+        box = next((e for e in signal.evidence if isinstance(e, ImageBox | TimeSpan)), None)
+        texts = [t for t in entry.texts if t.text and t.part == signal.part and t.box == box]
+        if len(texts) < 2:
+            return texts[0] if texts else None
+        scored = self._read_and_score([_asked(text) for text in texts])
+        return min(
+            zip(texts, scored, strict=True),
+            key=lambda pair: abs(float(pair[1].best[column]) - signal.probability),
+        )[0]
+
+    def _located(self, text: LocatedText, columns: list[int]) -> dict[int, TextSpan]:
+        asked = _asked(text)
+        (scored,) = self._read_and_score([asked])
+        by_window: dict[tuple[int, int], list[int]] = {}
+        for column in columns:
+            by_window.setdefault(scored.score.span_of(column), []).append(column)
+
+        def probabilities(texts: list[str]) -> Floats:
+            found = self._read_and_score([_Asked(t, asked.language, False) for t in texts])
+            return np.stack([each.best for each in found])
+
+        spans: dict[int, TextSpan] = {}
+        for window, own in by_window.items():
+            spans |= locate(probabilities, text.text, window, own)
+        return spans
+
+    def _read_and_score(self, texts: Sequence[_Asked]) -> list[_Scored]:
+        """Score each text and its readings; what was scored lately is remembered."""
+        keys = [text.key for text in texts]
+        known = self._remembered.known(keys)
+        new = {k: text for k, text in zip(keys, texts, strict=True) if k not in known}
+        if new:
+            found = dict(zip(new, self._score(list(new.values())), strict=True))
+            self._remembered.remember(found)
+            known |= found
+        return [known[key] for key in keys]
+
+    def _score(self, texts: Sequence[_Asked]) -> list[_Scored]:
+        """A reading may raise an output where the model finds the reading itself more likely
+        harmful than not. A text that can be read otherwise is never ended by the first stage."""
+        read = [readings(text.text, text.language) for text in texts]
         flat = [(reading.text, i) for i, own in enumerate(read) for reading in own]
         scores = self._model.score(
-            [text for text, _ in texts] + [text for text, _ in flat],
-            [language for _, language in texts] + [texts[i][1] for _, i in flat],
+            [text.text for text in texts] + [text for text, _ in flat],
+            [text.language for text in texts] + [texts[i].language for _, i in flat],
+            may_end=[t.may_end and not own for t, own in zip(texts, read, strict=True)]
+            + [False] * len(flat),
         )
-        results: list[tuple[ScoredText, Floats, dict[int, Reading]]] = []
+        results: list[_Scored] = []
         at = len(texts)
         for score, own in zip(scores, read, strict=False):
             best = score.best.copy()
@@ -110,54 +213,37 @@ class TextClassifier:
                         best[column] = probability
                         raised[column] = reading
                 at += 1
-            results.append((score, best, raised))
+            results.append(_Scored(score, best, raised))
         return results
 
     def _signals(self, parts: list[_Part]) -> list[Signal]:
         if not parts:
             return []
         signals = [self._partly_read(p.text) for p in parts if len(p.text.text) > LONGEST_TEXT]
-        strongest = np.stack([part.best for part in parts]).argmax(axis=0)
+        strongest = np.stack([part.scored.best for part in parts]).argmax(axis=0)
         for position, part in enumerate(parts):
-            shown = [c for c, _ in self._columns if part.best[c] >= SHOWN_FROM]
-            spans = self._spans(part, shown)
             for column, category in self._columns:
-                if column not in shown and strongest[column] != position:
-                    continue
-                reading = part.raised.get(column)
-                signals.append(
-                    Signal(
-                        name=f"{self.name}.{category}",
-                        category=category,
-                        probability=float(part.best[column]),
-                        part=part.text.part,
-                        evidence=self._evidence(part.text, spans.get(column)),
-                        model=self.name,
-                        model_version=self.version,
-                        calibration_version=self._calibration,
-                        aspect=self._aspect(category, part.score),
-                        note=reading.note if reading else "",
-                    )
-                )
+                if strongest[column] == position or part.scored.best[column] >= SHOWN_FROM:
+                    signals.append(self._signal(part, column, category))
         return signals
 
-    def _spans(self, part: _Part, shown: list[int]) -> dict[int, TextSpan]:
-        text = part.text
-        by_window: dict[tuple[int, int], list[int]] = {}
-        for column in shown:
-            by_window.setdefault(part.score.span_of(column), []).append(column)
-        spans: dict[int, TextSpan] = {}
-        for window, columns in by_window.items():
-            spans |= strongest_segment(
-                self._model, text.text, _base(text.language), window, columns
-            )
-        return spans
-
-    @staticmethod
-    def _evidence(text: LocatedText, found: TextSpan | None) -> tuple[Any, ...]:
-        if found is None:
-            return ()
-        return (found,) if text.box is None else (found, text.box)
+    def _signal(self, part: _Part, column: int, category: str) -> Signal:
+        scored = part.scored
+        probability = float(scored.best[column])
+        reading = scored.raised.get(column)
+        box = part.text.box
+        return Signal(
+            name=f"{self.name}.{category}",
+            category=category,
+            probability=probability,
+            part=part.text.part,
+            evidence=(box,) if box is not None and probability >= SHOWN_FROM else (),
+            model=self.name,
+            model_version=self.version,
+            calibration_version=self._calibration,
+            aspect=self._aspect(category, scored.score),
+            note=reading.note if reading else "",
+        )
 
     def _aspect(self, category: str, score: ScoredText) -> str | None:
         if category != "self_harm" or self._encouragement is None:
@@ -174,6 +260,16 @@ class TextClassifier:
             model_version=self.version,
             note=f"{len(text.text)} characters; only the first {LONGEST_TEXT} were read, in part",
         )
+
+
+def _asked(text: LocatedText) -> _Asked:
+    """Turns are read whole, since what judges a conversation needs all that the network says."""
+    turn = text.part.startswith("turn:")
+    return _Asked(text.text, _base(text.language), may_end=not turn)
+
+
+def _has_span(signal: Signal) -> bool:
+    return any(isinstance(evidence, TextSpan) for evidence in signal.evidence)
 
 
 def _base(language: str) -> str:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 import torch
@@ -29,17 +28,25 @@ from moderation.classifiers.text.encoder import (
     load_encoder_weights,
     load_tokenizer,
 )
-from moderation.classifiers.text.network import TextNetwork, pad_batch
+from moderation.classifiers.text.first_stage import (
+    HIGHEST_ENDED,
+    Bools,
+    FirstStage,
+    read_first_stage,
+)
+from moderation.classifiers.text.network import TextNetwork, pad_batch, pool
+from moderation.classifiers.text.remembered import Remembered
+from moderation.classifiers.text.runtime import AUTOMATIC, choose_runtime
 from moderation.classifiers.text.windows import Window, token_windows
 from moderation.errors import ModelUnavailable
 
 FORMAT = 1
 #: Second meaning of the self-harm output: given self-harm, is it encouragement, not distress?
 ENCOURAGEMENT = "self_harm.encouragement"
-#: Tokens in one forward pass, padding included; keeps the working memory near 50 MB.
-_TOKENS_PER_PASS = 4096
-#: Texts whose logits are remembered; a digest and at most a few hundred numbers each.
-_REMEMBERED = 20_000
+#: Tokens in one forward pass, padding included; what a layer works on then stays in the cache.
+_TOKENS_PER_PASS = 1024
+#: Windows whose logits are remembered; about 300 bytes each.
+_REMEMBERED = 50_000
 #: Shipped models.
 MODELS_FOLDER = Path(__file__).resolve().parents[2] / "models" / "text"
 _PAD = 1
@@ -72,35 +79,19 @@ class ScoredText:
     best: Floats
     windows: tuple[tuple[int, int], ...]  #: characters of each window
     by_window: Floats  #: (windows, outputs)
+    ended: bool = False  #: told harmless by the first stage, which made the probabilities
 
     def span_of(self, output: int) -> tuple[int, int]:
         """The characters of the window in which this output is highest."""
         return self.windows[int(self.by_window[:, output].argmax())]
 
 
-#: Character spans of a text's windows, and their logits (windows, outputs).
-_Logits = tuple[tuple[tuple[int, int], ...], Floats]
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What one window of tokens came to."""
 
-
-class _Recent:
-    """Logits of texts scored lately, by digest: spam repeats itself. Safe between threads."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._entries: OrderedDict[bytes, _Logits] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, key: bytes) -> _Logits | None:
-        with self._lock:
-            if key in self._entries:
-                self._entries.move_to_end(key)
-            return self._entries.get(key)
-
-    def put(self, entries: dict[bytes, _Logits]) -> None:
-        with self._lock:
-            self._entries.update(entries)
-            while len(self._entries) > self._size:
-                self._entries.popitem(last=False)
+    logits: Floats  #: (outputs,)
+    ended: bool  #: the first stage told it harmless; logits are its estimate
 
 
 class TextModel:
@@ -110,12 +101,22 @@ class TextModel:
         folder: holds ``model.json`` and ``weights.safetensors``.
         cache: where the converted encoder is kept, see `encoder_folder`.
         threads: for torch; 0 leaves its default. Torch has one such number per process.
+        runtime: one of `runtime.RUNTIMES`, or `AUTOMATIC` for the fastest on this machine.
+        cascade: whether the folder's first stage may end what is surely harmless.
 
     Raises:
         ModelUnavailable: a file is missing, damaged, or made for another version.
     """
 
-    def __init__(self, folder: Path, cache: Path, threads: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cache: Path,
+        threads: int = 0,
+        *,
+        runtime: str = AUTOMATIC,
+        cascade: bool = True,
+    ) -> None:
         self.description = read_description(folder)
         if threads:
             torch.set_num_threads(threads)
@@ -131,7 +132,21 @@ class TextModel:
         load_learnt_weights(self._network, folder, self.description)
         self._network.merge_adapter()
         self._network.requires_grad_(False).eval()
-        self._recent = _Recent(_REMEMBERED)
+        self.runtime = choose_runtime(self._network, cache, runtime)
+        self._network.compute_with(self.runtime.prepare)
+        self.first_stage = (
+            read_first_stage(
+                folder,
+                self.description.weights_sha256,
+                self.description.calibration.version,
+                pooled=2 * self._network.hidden,
+                outputs=len(self.outputs),
+                layers=self.description.layers,
+            )
+            if cascade
+            else None
+        )
+        self._remembered: Remembered[tuple[bytes, bool], _Outcome] = Remembered(_REMEMBERED)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -144,52 +159,173 @@ class TextModel:
             self._tokenizer, text, self.description.window, self.description.overlap
         )
 
+    @property
+    def version(self) -> str:
+        """Changes whenever the same text may get another score."""
+        parts = [f"{self.description.name}-{self.description.version}"]
+        if self.first_stage is not None:
+            parts.append(self.first_stage.version)
+        if not self.runtime.exact:
+            parts.append(self.runtime.name)
+        return "+".join(parts)
+
     def logits(self, windows: Sequence[Window]) -> Floats:
-        """(n, outputs) float32; in the order of the input; equal windows are computed once."""
-        result = np.zeros((len(windows), len(self.outputs)), np.float32)
+        """(n, outputs) float32 of the whole network; equal windows are computed once."""
+        return self._by_length(windows, self._whole)[0]
+
+    def outcomes(self, windows: Sequence[Window]) -> tuple[Floats, Bools]:
+        """Like `logits`, but the first stage may end what is surely harmless.
+
+        Returns:
+            logits (n, outputs) and whether each window was ended (n,).
+        """
+        stage = self.first_stage
+        if stage is None:
+            return self.logits(windows), np.zeros(len(windows), bool)
+        logits = np.zeros((len(windows), len(self.outputs)), np.float32)
+        ended = stage.glance.suspicion([w.ids for w in windows]) < stage.glance.threshold
+        logits[ended] = stage.glance.estimate
+        left = np.flatnonzero(~ended).tolist()
+        logits[left], ended[left] = self._by_length(
+            [windows[i] for i in left], partial(self._staged, stage)
+        )
+        return logits, ended
+
+    def _by_length(
+        self, windows: Sequence[Window], work: Callable[[list[list[int]]], tuple[Floats, Bools]]
+    ) -> tuple[Floats, Bools]:
+        """Distinct windows, in batches of like length."""
+        logits = np.zeros((len(windows), len(self.outputs)), np.float32)
+        ended = np.zeros(len(windows), bool)
         first: dict[tuple[int, ...], int] = {}
         twin = [first.setdefault(tuple(w.ids), i) for i, w in enumerate(windows)]
         order = sorted(first.values(), key=lambda i: len(windows[i].ids))
-        at = 0
-        while at < len(order):
-            stop = at + 1
-            while (
-                stop < len(order)
-                and (stop + 1 - at) * len(windows[order[stop]].ids) <= _TOKENS_PER_PASS
-            ):
-                stop += 1
-            batch = order[at:stop]
-            tokens, mask = pad_batch([windows[i].ids for i in batch], _PAD)
-            with torch.inference_mode():
-                result[batch] = self._network(tokens, mask).numpy()
-            at = stop
-        return result[twin]
+        for batch in batches_by_length([len(windows[i].ids) for i in order]):
+            own = order[batch]
+            logits[own], ended[own] = work([windows[i].ids for i in own])
+        return logits[twin], ended[twin]
 
-    def score(self, texts: Sequence[str], languages: Sequence[str]) -> list[ScoredText]:
-        """Calibrated probabilities per text: the highest of its windows, per output."""
-        keys = [hashlib.blake2b(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
-        found = {key: self._recent.get(key) for key in keys}
-        new = {key: text for key, text in zip(keys, texts, strict=True) if found[key] is None}
-        cut = {key: self.windows(text) for key, text in new.items()}
-        logits = self.logits([window for windows in cut.values() for window in windows])
-        at = 0
-        for key, windows in cut.items():
-            spans = tuple((w.start, w.end) for w in windows)
-            found[key] = (spans, logits[at : at + len(windows)])
-            at += len(windows)
-        self._recent.put({key: value for key in cut if (value := found[key]) is not None})
+    def states(
+        self, windows: Sequence[Window], layers: Sequence[int]
+    ) -> tuple[Floats, dict[int, Floats]]:
+        """Logits, and pooled states (n, 2 * hidden) after each of the ascending ``layers``; what
+        exits are fitted on."""
+        network = self._network
+        logits = np.zeros((len(windows), len(self.outputs)), np.float32)
+        found = {n: np.zeros((len(windows), 2 * network.hidden), np.float32) for n in layers}
+        order = sorted(range(len(windows)), key=lambda i: len(windows[i].ids))
+        for batch in batches_by_length([len(windows[i].ids) for i in order]):
+            own = order[batch]
+            tokens, mask = pad_batch([windows[i].ids for i in own], _PAD)
+            with torch.inference_mode():
+                x, at = network.embedded(tokens), 0
+                for layer in layers:
+                    x = network.through(x, mask, at, layer)
+                    found[layer][own], at = pool(x, mask).numpy(), layer
+                x = network.through(x, mask, at, len(network.layers))
+                logits[own] = network.head(pool(x, mask)).numpy()
+        return logits, found
+
+    def _whole(self, ids: list[list[int]]) -> tuple[Floats, Bools]:
+        tokens, mask = pad_batch(ids, _PAD)
+        with torch.inference_mode():
+            return self._network(tokens, mask).numpy(), np.zeros(len(ids), bool)
+
+    def _staged(self, stage: FirstStage, ids: list[list[int]]) -> tuple[Floats, Bools]:
+        """From exit to exit; what is ended leaves the batch."""
+        network = self._network
+        glanced = stage.glance.suspicion(ids)
+        logits = np.zeros((len(ids), len(self.outputs)), np.float32)
+        ended = np.zeros(len(ids), bool)
+        left = np.arange(len(ids))
+        tokens, mask = pad_batch(ids, _PAD)
+        with torch.inference_mode():
+            x, at = network.embedded(tokens), 0
+            for door in stage.exits:
+                x = network.through(x, mask, at, door.layer)
+                at = door.layer
+                ends, estimate = door.ask(pool(x, mask), glanced[left])
+                if ends.any():
+                    logits[left[ends]], ended[left[ends]] = estimate[ends], True
+                    left, stay = left[~ends], torch.from_numpy(~ends)
+                    x, mask = x[stay], mask[stay]
+                if not len(left):
+                    return logits, ended
+            x = network.through(x, mask, at, len(network.layers))
+            logits[left] = network.head(pool(x, mask)).numpy()
+        return logits, ended
+
+    def score(
+        self, texts: Sequence[str], languages: Sequence[str], *, may_end: Sequence[bool] = ()
+    ) -> list[ScoredText]:
+        """Calibrated probabilities per text: the highest of its windows, per output.
+
+        Args:
+            texts: any strings.
+            languages: one per text; calibration goes by language.
+            may_end: per text whether the first stage may end it; by default none.
+        """
+        cut = [self.windows(text) for text in texts]
+        ends = may_end or [False] * len(texts)
+        keys = [[(_key(w), end) for w in windows] for windows, end in zip(cut, ends, strict=True)]
+        by_key = {
+            key: window
+            for own, windows in zip(keys, cut, strict=True)
+            for key, window in zip(own, windows, strict=True)
+        }
+        known = self._remembered.known(by_key)
+        new = {key: window for key, window in by_key.items() if key not in known}
+        known |= self._compute(new)
         return [
-            self._calibrated(value, language)
-            for key, language in zip(keys, languages, strict=True)
-            if (value := found[key]) is not None
+            self._calibrated([known[key] for key in own], windows, language)
+            for own, windows, language in zip(keys, cut, languages, strict=True)
         ]
 
-    def _calibrated(self, value: _Logits, language: str) -> ScoredText:
-        spans, logits = value
+    def _compute(
+        self, windows: Mapping[tuple[bytes, bool], Window]
+    ) -> dict[tuple[bytes, bool], _Outcome]:
+        found: dict[tuple[bytes, bool], _Outcome] = {}
+        for may_end, ask in ((False, self._unended), (True, self.outcomes)):
+            own = [key for key in windows if key[1] is may_end]
+            if own:
+                logits, ended = ask([windows[key] for key in own])
+                for key, row, end in zip(own, logits, ended, strict=True):
+                    found[key] = _Outcome(row.copy(), bool(end))
+        self._remembered.remember(found)
+        return found
+
+    def _unended(self, windows: Sequence[Window]) -> tuple[Floats, Bools]:
+        return self.logits(windows), np.zeros(len(windows), bool)
+
+    def _calibrated(
+        self, outcomes: Sequence[_Outcome], windows: Sequence[Window], language: str
+    ) -> ScoredText:
         own = self.description.calibration.probabilities(
-            logits, self.outputs, [language] * len(logits)
+            np.stack([outcome.logits for outcome in outcomes]),
+            self.outputs,
+            [language] * len(outcomes),
         )
-        return ScoredText(own.max(axis=0), spans, own)
+        ended = np.array([outcome.ended for outcome in outcomes])
+        if self.first_stage is not None:
+            own[ended] = np.minimum(own[ended], HIGHEST_ENDED)
+        spans = tuple((w.start, w.end) for w in windows)
+        return ScoredText(own.max(axis=0), spans, own, bool(ended.all()))
+
+
+def batches_by_length(lengths: Sequence[int]) -> Iterator[slice]:
+    """Cuts ascending lengths into batches of at most `_TOKENS_PER_PASS` tokens with padding."""
+    at = 0
+    while at < len(lengths):
+        stop = at + 1
+        while stop < len(lengths) and (stop + 1 - at) * lengths[stop] <= _TOKENS_PER_PASS:
+            stop += 1
+        yield slice(at, stop)
+        at = stop
+
+
+def _key(window: Window) -> bytes:
+    """Texts of the same tokens have the same score, and only they share an entry."""
+    return hashlib.blake2b(np.asarray(window.ids, np.int32).tobytes(), digest_size=16).digest()
 
 
 def read_description(folder: Path) -> ModelDescription:

@@ -8,7 +8,7 @@ Training keeps the encoder's matrices fixed and learns ``B @ A`` beside each (Lo
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,12 @@ _MATRICES = ("qkv", "attention.output.dense", "intermediate.dense", "output.dens
 _NORMS = ("attention.output.LayerNorm", "output.LayerNorm")
 HEAD_DIM = 32
 NORM_EPSILON = 1e-12
+
+
+#: ``x, gelu -> W x + b`` with the activation behind it if ``gelu``, in float32.
+Compute = Callable[[Tensor, bool], Tensor]
+#: Weight and bias, made ready for one runtime.
+Prepare = Callable[[Tensor, Tensor], Compute]
 
 
 class AdaptedLinear(nn.Module):
@@ -36,13 +42,21 @@ class AdaptedLinear(nn.Module):
             self.up = nn.Parameter(torch.zeros(weight.shape[0], rank))
             nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
         self.rank = rank
+        self._compute: Compute | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *, gelu: bool = False) -> Tensor:
+        if self._compute is not None:
+            return self._compute(x, gelu)
         y = functional.linear(x, self.weight, self.bias)
         if self.rank:
             low = functional.linear(x, self.down.to(x.dtype))
             y = y + functional.linear(low, self.up.to(x.dtype))
-        return y
+        return functional.gelu(y) if gelu else y
+
+    def compute_with(self, prepare: Prepare) -> None:
+        """From now on let another runtime do it; the matrix itself is given up."""
+        self._compute = prepare(self.weight, self.bias)
+        self.weight = self.weight.new_empty(0)
 
 
 class Layer(nn.Module):
@@ -82,7 +96,7 @@ class Layer(nn.Module):
         context = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         context = context.transpose(1, 2).reshape(batch, length, hidden)
         x = self._norm(x + self.linear["attention_output_dense"](context), _NORMS[0])
-        inner = functional.gelu(self.linear["intermediate_dense"](x))
+        inner = self.linear["intermediate_dense"](x, gelu=True)
         return self._norm(x + self.linear["output_dense"](inner), _NORMS[1])
 
 
@@ -127,28 +141,42 @@ class TextNetwork(nn.Module):
         """The longest input, in tokens."""
         return int(self._positions.shape[0])
 
+    def embedded(self, ids: Tensor) -> Tensor:
+        """States before the first layer: (n, length, hidden) of token ids (n, length) int64."""
+        x = functional.embedding(ids, self._words) + self._positions[: ids.shape[1]]
+        return functional.layer_norm(
+            x, (self.hidden,), self._norm_weight, self._norm_bias, NORM_EPSILON
+        ).to(self.dtype)
+
+    def through(self, x: Tensor, mask: Tensor, first: int, last: int) -> Tensor:
+        """States after the layers from ``first`` up to but without ``last``, counted from 0."""
+        attention = None if bool(mask.all()) else mask[:, None, None, :]
+        for layer in self.layers[first:last]:
+            x = layer(x, attention)
+        return x
+
     def pooled(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Mean and maximum of the last hidden states over real tokens: (n, 2 * hidden) float32.
+        """`pool` of the last hidden states.
 
         ``ids`` (n, length) int64; ``mask`` (n, length) bool, True where a token is real.
         """
-        x = functional.embedding(ids, self._words) + self._positions[: ids.shape[1]]
-        x = functional.layer_norm(
-            x, (self.hidden,), self._norm_weight, self._norm_bias, NORM_EPSILON
-        ).to(self.dtype)
-        attention = None if bool(mask.all()) else mask[:, None, None, :]
-        for layer in self.layers:
-            x = layer(x, attention)
-        x = x.float()
-        real = mask.unsqueeze(-1)
-        mean = (x * real).sum(1) / real.sum(1)
-        peak = x.masked_fill(~real, -torch.inf).amax(1)
-        return torch.cat([mean, peak], 1)
+        return pool(self.through(self.embedded(ids), mask, 0, len(self.layers)), mask)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Logits (n, outputs) float32."""
         logits: Tensor = self.head(self.dropout(self.pooled(ids, mask)))
         return logits
+
+    def products(self, layer: int) -> list[tuple[Tensor, Tensor]]:
+        """Weight and bias of a layer's matrix products, in the order of the forward pass."""
+        return [(m.weight, m.bias) for m in self.layers[layer].modules()
+                if isinstance(m, AdaptedLinear)]  # fmt: skip
+
+    def compute_with(self, prepare: Prepare) -> None:
+        """Let another runtime do the matrix products; for scoring only, after `merge_adapter`."""
+        for module in self.modules():
+            if isinstance(module, AdaptedLinear):
+                module.compute_with(prepare)
 
     def adapter_state(self) -> dict[str, Tensor]:
         """What training learns: the adapter's and the head's tensors, by name."""
@@ -163,6 +191,15 @@ class TextNetwork(nn.Module):
                 module.weight = (module.weight.float() + product).to(module.weight.dtype)
                 module.rank = 0
                 del module.up, module.down
+
+
+def pool(x: Tensor, mask: Tensor) -> Tensor:
+    """Mean and maximum of hidden states over real tokens: (n, 2 * hidden) float32."""
+    x = x.float()
+    real = mask.unsqueeze(-1)
+    mean = (x * real).sum(1) / real.sum(1)
+    peak = x.masked_fill(~real, -torch.inf).amax(1)
+    return torch.cat([mean, peak], 1)
 
 
 def _layer_state(state: Mapping[str, Tensor], index: int) -> dict[str, Tensor]:

@@ -25,6 +25,8 @@ _LEET = str.maketrans("013457@$!|", "oieastasil")
 _LEET_WORD = re.compile(
     r"(?<![\w@$!|])(?=[\w@$!|]*[a-zA-Z])(?=[\w@$!|]*[013457@$!|][a-zA-Z])[\w@$!|]{3,24}"
 )
+#: "@name" addresses somebody; only these beginnings hide an a.
+_MENTION = re.compile(r"@(?!ss|nal)\w+\Z", re.IGNORECASE)
 _GAP = r"[\s._\-*/·•~^+|❤♥❣✨★☆♡💕💖💗]{1,3}\ufe0f?"
 _SPACED_LATIN = re.compile(rf"(?<![^\W_])(?:[^\W\d_]{_GAP}){{2,15}}[^\W\d_](?![^\W_])")
 _SPACED_PAIR = re.compile(r"(?<![^\W_])([vVqQwW])[\s._\-*/·]([xXqQ])(?![^\W_])")
@@ -51,6 +53,11 @@ class Reading:
 
     text: str
     transformations: tuple[str, ...]  #: in words for the reviewer, in the order applied
+
+    @property
+    def by_meaning(self) -> bool:
+        """Whether it rests on slang, sounds or parts of characters: a guess to be judged."""
+        return any(name in _MEANING_NAMES for name in self.transformations)
 
     @property
     def note(self) -> str:
@@ -143,6 +150,8 @@ def _joined(text: str) -> str:
 def _letters_for_digits(text: str) -> str:
     def word(match: re.Match[str]) -> str:
         found = match[0]
+        if _MENTION.match(found):
+            return found
         letters = sum(c.isalpha() for c in found)
         return found.translate(_LEET) if letters * 2 >= len(found) else found
 
@@ -259,3 +268,4 @@ _BY_MEANING: Stage = (
     ("slang spelled out", _slang_spelled_out),
     ("words of the same sound", _same_sound),
 )
+_MEANING_NAMES = frozenset(name for name, _ in _BY_MEANING) - {"simplified characters"}

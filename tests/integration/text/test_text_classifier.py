@@ -76,9 +76,24 @@ def test_an_items_score_is_that_of_its_worst_part(text_classifier: TextClassifie
     assert strongest.part == "text:1"
 
 
+def explained(classifier: TextClassifier, entry: Prepared) -> list[Signal]:
+    (signals,) = classifier.explain([entry], classifier.classify([entry]))
+    return signals
+
+
+def test_evidence_is_told_on_demand_and_changes_no_score(text_classifier: TextClassifier) -> None:
+    entry = prepared("The concert was lovely. You are a worthless idiot.", TEXTS[0], language="en")
+    (before,) = text_classifier.classify([entry])
+    after = explained(text_classifier, entry)
+    assert not any(signal.evidence for signal in before)
+    assert [s.model_copy(update={"evidence": ()}) for s in after] == before
+    assert all(bool(s.evidence) == (s.probability >= 0.3) for s in after)
+    assert text_classifier.explain([entry], [after]) == [after]
+
+
 def test_the_sentence_that_says_it_is_the_evidence(text_classifier: TextClassifier) -> None:
     text = "The concert was lovely. You are a worthless idiot. See you on Sunday."
-    (signals,) = text_classifier.classify([prepared(text, language="en")])
+    signals = explained(text_classifier, prepared(text, language="en"))
     (signal,) = [s for s in signals if s.category == "toxicity"]
     assert signal.probability >= 0.3
     (span,) = signal.evidence
@@ -96,7 +111,8 @@ def test_removing_the_evidence_lowers_the_score_most(text_classifier: TextClassi
 
 def test_harm_in_the_middle_of_a_long_text_is_found(text_classifier: TextClassifier) -> None:
     calm = "We walked along the river and looked at the boats. " * 60
-    (signals,) = text_classifier.classify([prepared(calm + TEXTS[1] + ". " + calm, language="en")])
+    entry = prepared(calm + TEXTS[1] + ". " + calm, language="en")
+    signals = explained(text_classifier, entry)
     (signal,) = [s for s in signals if s.category == "toxicity"]
     assert signal.probability > 0.3
     (span,) = signal.evidence
