@@ -10,6 +10,7 @@ from moderation.policy import PackSet, load_packs
 from moderation.queue import Queue
 from moderation.records.database import Database, open_database
 from moderation.settings import Settings
+from moderation.translation import ChineseGloss, MarianTranslator, Translator
 
 
 @st.cache_resource(show_spinner=False)
@@ -39,6 +40,18 @@ def queue() -> Queue:
 def pictures() -> Pictures:
     """The decoder of pictures."""
     return Pictures(settings())
+
+
+@st.cache_resource(show_spinner=False)
+def gloss() -> ChineseGloss:
+    """The Chinese dictionary, read when it is first needed."""
+    return ChineseGloss()
+
+
+@st.cache_resource(show_spinner=False)
+def translator() -> Translator:
+    """The translation models that the settings name, each loaded when it is first needed."""
+    return MarianTranslator.from_settings(settings())
 
 
 @st.cache_resource(show_spinner=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import connection, templates
+from dashboard import connection, reading_help, templates
 from dashboard.evidence import ItemEvidence
 from dashboard.hostile_text import SHOWN_CHARACTERS, is_shortened, show_text
 from dashboard.pictures import Picture
@@ -51,7 +51,6 @@ def show_item(
         display: how the rules want it to be shown, a `RuleHit.display`.
         person: who looks.
     """
-    view = person.view
     for index, segment in enumerate(item.texts):
         _written(
             f"text:{index}",
@@ -59,14 +58,14 @@ def show_item(
             segment.text,
             segment.language or language,
             evidence,
-            view,
+            person,
         )
     if item.turns:
-        _conversation(item.turns, evidence, language, view)
+        _conversation(item.turns, evidence, language, person)
     for index, video in enumerate(item.videos):
         if video.subtitles:
             name = f"Video {index + 1}, what is said"
-            _written(f"video:{index}", name, video.subtitles, language, evidence, view)
+            _written(f"video:{index}", name, video.subtitles, language, evidence, person)
     if (item.images or item.videos) and display in NOT_SHOWN:
         total = len(item.images) + len(item.videos)
         templates.show("not_shown", total=total, why=NOT_SHOWN[display])
@@ -77,9 +76,9 @@ def show_item(
 
 
 def _written(
-    part: str, name: str, text: str, language: str, evidence: ItemEvidence, view: ViewSettings
+    part: str, name: str, text: str, language: str, evidence: ItemEvidence, person: Session
 ) -> None:
-    seen = evidence.of(part)
+    seen, view = evidence.of(part), person.view
     shown = len(text) if part in view.unfolded else SHOWN_CHARACTERS
     templates.show(
         "item_text",
@@ -92,11 +91,13 @@ def _written(
     )
     if part not in view.unfolded and is_shortened(text, seen.highlights):
         _unfold_button(part, f"Show more of this text ({len(text):,} characters)", view)
+    reading_help.show(part, text, language, person)
 
 
 def _conversation(
-    turns: Sequence[Turn], evidence: ItemEvidence, language: str, view: ViewSettings
+    turns: Sequence[Turn], evidence: ItemEvidence, language: str, person: Session
 ) -> None:
+    view = person.view
     flagged = evidence.flagged_turns
     everything = "turns" in view.unfolded
     wanted = range(len(turns)) if everything else sorted(_windows(len(turns), list(flagged)))
@@ -105,7 +106,7 @@ def _conversation(
     for index in wanted:
         if index > previous + 1:
             rows.append({"gap": index - previous - 1})
-        rows.append(_turn_row(index, turns[index], evidence, language))
+        rows.append(_turn_row(index, turns[index], evidence, language, person))
         previous = index
     if previous < len(turns) - 1:
         rows.append({"gap": len(turns) - 1 - previous})
@@ -131,13 +132,17 @@ def _windows(count: int, flagged: Sequence[int]) -> set[int]:
     return wanted
 
 
-def _turn_row(index: int, turn: Turn, evidence: ItemEvidence, language: str) -> dict[str, Any]:
+def _turn_row(
+    index: int, turn: Turn, evidence: ItemEvidence, language: str, person: Session
+) -> dict[str, Any]:
+    own = turn.language or language
     return {
+        "words": [] if reading_help.reads(person, own) else reading_help.gloss(turn.text, own),
         "index": index,
         "speaker": turn.speaker or "?",
         "role": turn.role,
         "seconds": turn.seconds,
-        "language": turn.language or language,
+        "language": own,
         "body": show_text(turn.text, evidence.of(f"turn:{index}").highlights, shown=1500),
         "flag": evidence.flagged_turns.get(index),
     }

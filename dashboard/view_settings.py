@@ -14,6 +14,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.pictures import Picture
+from moderation.translation import Translation
 
 
 @dataclass(slots=True)
@@ -24,6 +25,7 @@ class ViewSettings:
     unfolded: set[str] = field(default_factory=set)
     grey: bool = True
     copies: dict[int, str] = field(default_factory=dict)  #: item key → words of a near-copy
+    translations: dict[str, Translation] = field(default_factory=dict)  #: by part
     opened_at: float = field(default_factory=time.monotonic)
     _ready: dict[tuple[str, bool, bool], Sequence[Picture]] = field(default_factory=dict)
 

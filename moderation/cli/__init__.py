@@ -19,6 +19,7 @@ def build() -> typer.Typer:
         demo,
         evaluate,
         models,
+        phrases,
         policy,
         reviewers,
         screen,
@@ -44,6 +45,7 @@ def build() -> typer.Typer:
     app.command()(evaluate.evaluate)
     app.add_typer(policy.app, name="policy", help="Lint, compare, explain and version the packs.")
     app.add_typer(bank.app, name="bank", help="Banks of known images.")
+    app.add_typer(phrases.app, name="phrases", help="Banks of phrases.")
     app.add_typer(reviewers.app, name="reviewers", help="The people who review.")
     app.add_typer(audit.app, name="audit", help="The audit log.")
     train.app.command("image")(train_image.image)
