@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -191,6 +192,15 @@ class Turn(_Part):
     language: _Language | None = None
 
 
+class Participant(_Part):
+    """What the platform knows about a speaker of a conversation, as far as detectors need it."""
+
+    id: Annotated[Text, Field(max_length=500)]  #: as in `Turn.speaker`
+    role: str | None = Field(default=None, max_length=100)  #: host, listener, seller …
+    account_age_days: int | None = Field(default=None, ge=0)
+    age: AgeBracket = AgeBracket.UNKNOWN  #: as declared to the platform; it is never guessed
+
+
 class Author(_Part):
     """Who submitted the item, as far as rules need to know. No score ever uses it."""
 
@@ -231,10 +241,19 @@ class Report(_Part):
     note: Annotated[Text, Field(max_length=20_000)] = ""
 
 
+class OrderDemand(StrEnum):
+    """What an order wants done with the item."""
+
+    RESTRICT = "restrict"
+    MUST_CARRY = "must_carry"  #: it has to stay visible
+
+
 class Order(_Part):
     """A demand by an authority or a court."""
 
     kind: str = Field(min_length=1, max_length=100)
+    issuer: Annotated[Text, Field(max_length=500)] = ""  #: the authority or court, by name
+    demand: OrderDemand = OrderDemand.RESTRICT
     territory: str = Field(min_length=2, max_length=100)
     verified: bool = False
     legal_reference: str = Field(default="", max_length=2000)
@@ -250,6 +269,7 @@ class Item(_Part):
     images: Annotated[tuple[ImagePart, ...], Field(max_length=MAX_IMAGES)] = ()
     videos: tuple[VideoPart, ...] = ()
     turns: tuple[Turn, ...] = ()
+    participants: tuple[Participant, ...] = ()  #: of the turns; those who never spoke, too
     author: Author = Author()
     audience: Audience = Audience()
     created_at: datetime | None = None
@@ -259,6 +279,8 @@ class Item(_Part):
     declared_synthetic: bool | None = None
     report: Report | None = None
     order: Order | None = None
+    further_orders: Annotated[tuple[Order, ...], Field(max_length=20)] = ()
+    #: orders of other authorities about the same item, such as one that contradicts the first
     hash_match: str | None = None  #: list of known images that the platform matched itself
     thread: tuple[TextSegment, ...] = ()  #: what came before, for the reviewer's eye
 
@@ -290,6 +312,26 @@ class Item(_Part):
                 item_id=item.id,
             )
         return item
+
+    @field_validator("participants")
+    @classmethod
+    def _named_once(cls, value: tuple[Participant, ...]) -> tuple[Participant, ...]:
+        names = Counter(participant.id for participant in value)
+        twice = [name for name, count in names.items() if count > 1]
+        if twice:
+            raise ValueError(f"participant {twice[0][:100]!r} is there twice")
+        return value
+
+    @model_validator(mode="after")
+    def _first_order_first(self) -> Self:
+        if self.further_orders and self.order is None:
+            raise ValueError("further_orders come after a first one; put one of them into order")
+        return self
+
+    @property
+    def orders(self) -> tuple[Order, ...]:
+        """All orders about the item."""
+        return self.further_orders if self.order is None else (self.order, *self.further_orders)
 
     @property
     def has_content(self) -> bool:

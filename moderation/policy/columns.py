@@ -91,3 +91,31 @@ class Strikes:
         first, last = np.searchsorted(self.row, [rows.start, rows.stop])
         part = slice(int(first), int(last))
         return Strikes(self.row[part] - rows.start, self.name.rows(part), self.age_days[part])
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """One order for each item that has one; an item with several has them in several of these.
+
+    Attributes:
+        kind, territory: `(n,)` names.
+        verified: `(n,)` int8: 1 verified, 0 not, -1 where there is no order.
+        worldwide: `(n,)` whether it claims more than its territory.
+        must_carry: `(n,)` whether it demands that the item stays visible.
+    """
+
+    kind: Labels
+    territory: Labels
+    verified: Codes
+    worldwide: Bools
+    must_carry: Bools
+
+    def rows(self, rows: slice) -> Orders:
+        """The orders of some rows."""
+        return Orders(
+            self.kind.rows(rows),
+            self.territory.rows(rows),
+            self.verified[rows],
+            self.worldwide[rows],
+            self.must_carry[rows],
+        )

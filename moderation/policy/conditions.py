@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from moderation.items import AgeBracket, ReportSource, Surface
+from moderation.items import AgeBracket, OrderDemand, ReportSource, Surface
 from moderation.taxonomy import CATEGORIES
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -112,12 +112,24 @@ class ReportIs(_Predicate):
 
 class OrderIs(_Predicate):
     """An order of that kind for that territory. `claims_worldwide` matches an order that asks for
-    more than its own territory."""
+    more than its own territory. Without `demand: must_carry`, an order to restrict is meant.
+
+    `conflict: true` stands alone and matches an item for which verified orders contradict each
+    other: one to restrict it and one to keep it visible.
+    """
 
     kind: Annotated[tuple[Name, ...], BeforeValidator(_listed)] | None = None
     territory: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
     verified: bool | None = None
     claims_worldwide: bool | None = None
+    demand: OrderDemand | None = None  #: `restrict` unless it says `must_carry`
+    conflict: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _conflict_stands_alone(self) -> Self:
+        if self.conflict is not None and len(self.model_fields_set) > 1:
+            raise ValueError("conflict stands alone; it is about all orders of an item together")
+        return self
 
 
 class AspectIs(_Predicate):

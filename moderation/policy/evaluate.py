@@ -75,6 +75,9 @@ class _Table:
         leads, minutes = self.leads[:, part], self.minutes[:, part]
         if not len(codes):
             return
+        if len(block) == 1:
+            self._combine_one(met, start)
+            return
         # Rules that hold in all groups are combined once and copied; the others come on top.
         for entry, rows in met:
             if self._everywhere[entry]:
@@ -86,6 +89,20 @@ class _Table:
             if not self._everywhere[entry]:
                 for g in self._rows[entry]:
                     self._combine(entry, rows, codes[g], reasons[g], leads[g], minutes[g])
+
+    def _combine_one(self, met: list[tuple[int, npt.NDArray[np.intp]]], row: int) -> None:
+        """As `_combine` for a single item: for so little, plain numbers are faster than arrays."""
+        plan = self._plan
+        for group in range(len(self.codes)):
+            own = [entry for entry, _ in met if group in self._rows[entry]]
+            if own:
+                code = 0
+                for entry in own:
+                    code |= plan.entries[entry].code
+                self.codes[group, row] = code
+                self.reasons[group, row] = min(plan.reason_ranks[entry] for entry in own)
+                self.leads[group, row] = min(plan.queue_ranks[entry] for entry in own)
+                self.minutes[group, row] = min(plan.entries[entry].minutes for entry in own)
 
     def _combine(
         self,
@@ -106,9 +123,7 @@ class _Table:
         plan, tags = self._plan, block.context_tags
         political = tags.get("political_speech")
         met: list[tuple[int, npt.NDArray[np.intp]]] = []
-        for index, mask in enumerate(plan.matcher.masks(block)):
-            if mask is None:
-                continue
+        for index, mask in plan.matcher.masks(block):
             rows = mask.nonzero()[0]
             for tag in plan.rules[index].rule.exceptions if len(tags) else ():
                 if tag in tags and len(rows):

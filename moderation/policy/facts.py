@@ -10,8 +10,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from moderation.items import AgeBracket, Item, Order, ReportSource, Surface
-from moderation.policy.columns import Bools, Codes, Floats, Labels, Strike, Strikes
+from moderation.items import AgeBracket, Item, Order, OrderDemand, ReportSource, Surface
+from moderation.policy.columns import Bools, Codes, Floats, Labels, Orders, Strike, Strikes
 from moderation.signals import Assessment
 from moderation.taxonomy import CATEGORIES, CATEGORY_IDS
 
@@ -38,7 +38,8 @@ class Facts:
         surface, author_age, recipient_age, viewer_age, report_source: int8 codes into `SURFACES`,
             `AGES`, `SOURCES`.
         account_age_days, views, room_size, views_per_hour: float32.
-        declared_synthetic, report_complete, order_verified, guardian_linked: int8, 0 no, 1 yes.
+        declared_synthetic, report_complete, guardian_linked: int8, 0 no, 1 yes.
+        orders: the first order of each item, then the second …
         hash_match, context_tags, image_tags, reviewer_labels, problems, aspects: tag → `(n,)`
             bool. Context tags are those a reviewer or the platform confirmed.
         keyword_hits: phrase bank → `(n,)` int32 number of hits.
@@ -64,11 +65,8 @@ class Facts:
     report_kind: Labels
     report_source: Codes
     report_complete: Codes
-    order_kind: Labels
-    order_territory: Labels
-    order_verified: Codes
-    order_worldwide: Bools
     prior_warning: Bools
+    orders: tuple[Orders, ...] = ()
     hash_match: _Tags = field(default_factory=dict)
     context_tags: _Tags = field(default_factory=dict)
     image_tags: _Tags = field(default_factory=dict)
@@ -143,7 +141,6 @@ class Facts:
         for row, assessment in enumerate(assessments):
             for name, probability in assessment.scores.items():
                 scores[row, _COLUMN[name]] = probability
-        orders = [order_territory(item.order) for item in items]
         extra: dict[str, Any] = {}
         if strikes is not None:
             extra["strikes"] = Strikes.of(strikes)
@@ -176,10 +173,7 @@ class Facts:
                 [-1 if i.report is None else _SOURCE_CODE[i.report.source] for i in items]
             ),
             report_complete=_yes_no([i.report.complete if i.report else None for i in items]),
-            order_kind=Labels.of([item.order.kind if item.order else None for item in items]),
-            order_territory=Labels.of([territory for territory, _ in orders]),
-            order_verified=_yes_no([i.order.verified if i.order else None for i in items]),
-            order_worldwide=np.array([worldwide for _, worldwide in orders], dtype=bool),
+            orders=order_columns([item.orders for item in items]),
             context_tags=_tags([_context(item) for item in items]),
             image_tags=_tags([item.image_tags for item in items]),
             problems=_tags([[p.code for p in a.problems] for a in assessments]),
@@ -188,6 +182,17 @@ class Facts:
             observations=_observations(assessments),
             **({"prior_warning": np.zeros(n, dtype=bool)} | extra),
         )
+
+    @property
+    def order_conflict(self) -> Bools:
+        """`(n,)` whether verified orders contradict each other."""
+        restrict = np.zeros(len(self), dtype=bool)
+        carry = np.zeros(len(self), dtype=bool)
+        for orders in self.orders:
+            verified = orders.verified == 1
+            restrict |= verified & ~orders.must_carry
+            carry |= verified & orders.must_carry
+        return np.asarray(restrict & carry)
 
     def rows(self, start: int, stop: int) -> Facts:
         """Some rows, as views on these columns."""
@@ -198,11 +203,10 @@ class Facts:
 _DEFAULTS: Mapping[str, str] = {
     **dict.fromkeys(("surface", "author_age", "recipient_age", "viewer_age"), "code"),
     **dict.fromkeys(("guardian_linked", "declared_synthetic"), "code"),
-    **dict.fromkeys(("report_source", "report_complete", "order_verified"), "code"),
+    **dict.fromkeys(("report_source", "report_complete"), "code"),
     **dict.fromkeys(("account_age_days", "views", "room_size", "views_per_hour"), "float"),
     **dict.fromkeys(("language", "author_region", "report_kind"), "label"),
-    **dict.fromkeys(("order_kind", "order_territory"), "label"),
-    **dict.fromkeys(("mixed_language", "order_worldwide", "prior_warning"), "bool"),
+    **dict.fromkeys(("mixed_language", "prior_warning"), "bool"),
 }
 _NAMED_CODES: Mapping[str, Mapping[str, int]] = {
     "surface": _SURFACE_CODE,
@@ -249,7 +253,13 @@ def _rows(value: Any, part: slice) -> Any:
         return value.rows(part)
     if isinstance(value, Mapping):
         return {tag: column[part] for tag, column in value.items()}
+    if isinstance(value, tuple):
+        return value[part] if value and isinstance(value[0], str) else _orders_in(value, part)
     return None if value is None else value[part]
+
+
+def _orders_in(orders: tuple[Orders, ...], part: slice) -> tuple[Orders, ...]:
+    return tuple(each.rows(part) for each in orders)
 
 
 def _codes(values: Sequence[int]) -> Codes:
@@ -272,6 +282,27 @@ def _tags(values: Sequence[Iterable[str]]) -> dict[str, Bools]:
                 found[tag] = np.zeros(len(values), dtype=bool)
             found[tag][row] = True
     return found
+
+
+def order_columns(orders: Sequence[Sequence[Order]]) -> tuple[Orders, ...]:
+    """The orders of n items as columns: all first ones, all second ones …"""
+    most = max(map(len, orders), default=0)
+    found = []
+    for place in range(most):
+        at = [own[place] if place < len(own) else None for own in orders]
+        where = [order_territory(order) for order in at]
+        found.append(
+            Orders(
+                Labels.of([order.kind if order else None for order in at]),
+                Labels.of([territory for territory, _ in where]),
+                _yes_no([order.verified if order else None for order in at]),
+                np.array([worldwide for _, worldwide in where], dtype=bool),
+                np.array(
+                    [o is not None and o.demand is OrderDemand.MUST_CARRY for o in at], dtype=bool
+                ),
+            )
+        )
+    return tuple(found)
 
 
 def order_territory(order: Order | None) -> tuple[str | None, bool]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
-from moderation.items import AgeBracket, ReportSource, Surface
-from moderation.policy.columns import Bools, Codes, Floats
+from moderation.items import AgeBracket, OrderDemand, ReportSource, Surface
+from moderation.policy.columns import Bools, Codes, Floats, Orders
 from moderation.policy.conditions import Condition
 from moderation.policy.facts import AGES, SOURCES, SURFACES, Facts, score_column
 
@@ -50,6 +51,17 @@ class Matcher:
         for condition, group in zip(conditions, order_territories, strict=True):
             self._nodes.append(self._node(condition, group, score_leaves))
         self._score_leaves = [leaf for leaf, _ in score_leaves]
+        self._nodes = [self._cheapest_first(node) for node in self._nodes]
+        #: Leaf → the conditions that cannot be met without it; -1 for those without such a leaf.
+        self._gates: dict[int, list[int]] = {}
+        for number, node in enumerate(self._nodes):
+            first = node.children[0] if node.op == "all" else node
+            self._gates.setdefault(first.leaf, []).append(number)
+        #: Name of a rare predicate → no item for each of its leaves.
+        self._absent: dict[str, dict[int, Bools | None]] = {name: {} for name in _PRESENT}
+        for leaf, other in enumerate(self._others):
+            if other is not None and other[0] in _PRESENT:
+                self._absent[other[0]][leaf] = None
         self._columns = np.array([s[0] for s in self._scores], dtype=np.intp)
         self._gte = np.array([s[1] for s in self._scores], dtype=np.float32)[:, None]
         self._lt = np.array([s[2] for s in self._scores], dtype=np.float32)[:, None]
@@ -82,8 +94,19 @@ class Matcher:
                 self._others.append((name, value, territories))
         return Node("leaf", leaf, ())
 
-    def masks(self, facts: Facts) -> list[Bools | None]:
-        """For each condition the items that meet it, `(n,)` bool, or None for no item."""
+    def _cheapest_first(self, node: Node) -> Node:
+        """The same condition with the parts that most often end it in front."""
+        children = tuple(self._cheapest_first(child) for child in node.children)
+        return Node(node.op, node.leaf, tuple(sorted(children, key=self._cost)))
+
+    def _cost(self, node: Node) -> int:
+        if node.op != "leaf":
+            return 3
+        other = self._others[node.leaf]
+        return 0 if other is None else 1 if other[0] in _PRESENT else 2
+
+    def masks(self, facts: Facts) -> list[tuple[int, Bools]]:
+        """The conditions that some item meets, in their order, each with `(n,)` bool."""
         cache: dict[int, Bools | None] = {}
         if self._scores:
             by_category = np.ascontiguousarray(facts.scores.T)[self._columns]
@@ -91,14 +114,27 @@ class Matcher:
             some = np.asarray(met.any(axis=1)).tolist()
             for position, leaf in enumerate(self._score_leaves):
                 cache[leaf] = met[position] if some[position] else None
-        return [self._mask(node, facts, cache) for node in self._nodes]
+        for name, leaves in self._absent.items():
+            if leaves and not _PRESENT[name](facts):
+                cache.update(leaves)
+        found: list[tuple[int, Bools]] = []
+        for leaf, numbers in self._gates.items():
+            if leaf >= 0 and self._leaf(leaf, facts, cache) is None:
+                continue
+            for number in numbers:
+                mask = self._mask(self._nodes[number], facts, cache)
+                if mask is not None:
+                    found.append((number, mask))
+        return sorted(found, key=itemgetter(0))
 
     def _mask(self, node: Node, facts: Facts, cache: dict[int, Bools | None]) -> Bools | None:
         if node.op == "leaf":
             return self._leaf(node.leaf, facts, cache)
         if node.op == "not":
             inside = self._mask(node.children[0], facts, cache)
-            return np.ones(len(facts), dtype=bool) if inside is None else ~inside
+            if inside is None:
+                return np.ones(len(facts), dtype=bool)
+            return ~inside if len(facts) > 1 else None
         found: Bools | None = None
         for child in node.children:
             mask = self._mask(child, facts, cache)
@@ -117,7 +153,7 @@ class Matcher:
         assert entry is not None  # scores are in the cache already
         name, value, territories = entry
         mask = _LEAVES[name](facts, value, territories)
-        if mask is not None and not mask.any():
+        if mask is not None and not (mask[0] if len(mask) == 1 else mask.any()):
             mask = None
         cache[leaf] = mask
         return mask
@@ -169,8 +205,6 @@ def _strikes(facts: Facts, value: Any, _: Any) -> Bools | None:
 
 def _report(facts: Facts, value: Any, _: Any) -> Bools | None:
     found: Bools = np.asarray(facts.report_complete >= 0)  # there is a report
-    if not found.any():
-        return None
     if value.kind is not None:
         named = facts.report_kind.where(value.kind)
         if named is None:
@@ -184,23 +218,32 @@ def _report(facts: Facts, value: Any, _: Any) -> Bools | None:
 
 
 def _order(facts: Facts, value: Any, territories: frozenset[str]) -> Bools | None:
-    found: Bools = np.asarray(facts.order_verified >= 0)  # there is an order
-    if not found.any():
+    if value.conflict is not None:
+        return np.asarray(facts.order_conflict == value.conflict)
+    found: Bools | None = None
+    for orders in facts.orders:
+        mask = _one_order(orders, value, territories)
+        if mask is not None:
+            found = mask if found is None else found | mask
+    return found
+
+
+def _one_order(orders: Orders, value: Any, territories: frozenset[str]) -> Bools | None:
+    named = orders.kind.where(value.kind) if value.kind is not None else None
+    placed = orders.territory.where(territories) if territories else None
+    if (value.kind is not None and named is None) or (territories and placed is None):
         return None
-    if value.kind is not None:
-        named = facts.order_kind.where(value.kind)
-        if named is None:
-            return None
+    # An order to keep an item visible is never served by restricting it.
+    carry = value.demand is OrderDemand.MUST_CARRY
+    found: Bools = np.asarray((orders.verified >= 0) & (orders.must_carry == carry))
+    if named is not None:
         found = found & named
-    if territories:
-        placed = facts.order_territory.where(territories)
-        if placed is None:
-            return None
+    if placed is not None:
         found = found & placed
     if value.verified is not None:
-        found = found & _yes_no(facts.order_verified, value.verified)
+        found = found & _yes_no(orders.verified, value.verified)
     if value.claims_worldwide is not None:
-        found = found & (facts.order_worldwide == value.claims_worldwide)
+        found = found & (orders.worldwide == value.claims_worldwide)
     return found
 
 
@@ -261,4 +304,18 @@ _LEAVES: Mapping[str, Callable[[Facts, Any, Any], Bools | None]] = {
     "problem": _problem,
     "observation": _observation,
     "aspect": lambda facts, value, _: facts.aspects.get(f"{value.category}:{value.value}"),
+}
+
+#: Whether any item has what a rare predicate asks for; without, none of its leaves is looked at.
+_PRESENT: Mapping[str, Callable[[Facts], bool]] = {
+    "report": lambda facts: bool((facts.report_complete >= 0).any()),
+    "order": lambda facts: any((orders.verified >= 0).any() for orders in facts.orders),
+    "strikes": lambda facts: facts.strikes is not None and len(facts.strikes.row) > 0,
+    "hash_match": lambda facts: bool(facts.hash_match),
+    "keyword_list": lambda facts: bool(facts.keyword_hits),
+    "image_tag": lambda facts: bool(facts.image_tags),
+    "reviewer_label": lambda facts: bool(facts.reviewer_labels),
+    "problem": lambda facts: bool(facts.problems),
+    "observation": lambda facts: bool(facts.observations),
+    "aspect": lambda facts: bool(facts.aspects),
 }

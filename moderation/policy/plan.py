@@ -74,6 +74,9 @@ class Plan:
         self.reason_rank = _ranks([self._reason_key(entry) for entry in self.entries])
         #: `(n_entries,)` the place of each entry when the queue is chosen, 0 first.
         self.queue_rank = _ranks([self._queue_key(entry) for entry in self.entries])
+        #: The same as lists, for one row.
+        self.reason_ranks: list[int] = self.reason_rank.tolist()
+        self.queue_ranks: list[int] = self.queue_rank.tolist()
         self.by_queue_rank = np.argsort(self.queue_rank)
         self.by_reason_rank = np.argsort(self.reason_rank)
         self._group_regions()
@@ -223,6 +226,20 @@ class Plan:
             )
             for compiled in self.rules
         ]
+
+    @cached_property
+    def process_groups(self) -> tuple[tuple[Process, ...], ...]:
+        """The distinct duties that regions have; `process_group` says which."""
+        return tuple(dict.fromkeys(self.process_of.values()))
+
+    def process_group(self, region: str | None) -> int:
+        """Place of a region's duties in `process_groups`."""
+        return self._process_group.get(region or ELSEWHERE, self._process_group[ELSEWHERE])
+
+    @cached_property
+    def _process_group(self) -> Mapping[str, int]:
+        place = {duties: number for number, duties in enumerate(self.process_groups)}
+        return {region: place[duties] for region, duties in self.process_of.items()}
 
     @cached_property
     def process_of(self) -> Mapping[str, tuple[Process, ...]]:

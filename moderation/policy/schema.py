@@ -122,13 +122,21 @@ class ProcessWhen(Entry):
         return self
 
 
+class SkipReason(StrEnum):
+    """When a duty falls away."""
+
+    ART9_ORDER = "art9_order"  #: everything that restricts serves an authority's order
+    DECEPTIVE_HIGH_VOLUME_COMMERCIAL = "deceptive_high_volume_commercial"  #: confirmed as a context
+    AUTHOR_CONTACT_UNKNOWN = "author_contact_unknown"  #: told by the platform as a context
+
+
 class Process(Entry):
     """Something owed to the author, the reporter or an authority."""
 
     id: Id
     when: ProcessWhen
     require: Annotated[tuple[Name, ...], Field(min_length=1)]
-    skip_if: tuple[Name, ...] = ()
+    skip_if: tuple[SkipReason, ...] = ()
     legal_basis: Annotated[tuple[Id, ...], Field(min_length=1)]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from pydantic import BaseModel, ConfigDict
 
 from moderation.policy.effects import (
@@ -15,6 +17,24 @@ from moderation.policy.effects import (
 )
 from moderation.policy.rule import Clock, HumanMode
 from moderation.taxonomy import Severity
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def unchecked(kind: type[_Model], fields: dict[str, object]) -> _Model:
+    """A model from all of its fields, as `model_construct` makes it, at a fifth of the price. For
+    values that this room made itself."""
+    made = kind.__new__(kind)
+    object.__setattr__(made, "__dict__", fields)
+    object.__setattr__(made, "__pydantic_fields_set__", set(fields))
+    object.__setattr__(made, "__pydantic_extra__", None)
+    object.__setattr__(made, "__pydantic_private__", None)
+    return made
+
+
+def with_fields(model: _Model, **fields: object) -> _Model:
+    """A copy with some fields set, as unchecked."""
+    return unchecked(type(model), model.__dict__ | fields)
 
 
 class RuleHit(BaseModel):

@@ -23,16 +23,16 @@ from moderation.policy.codes import (
 )
 from moderation.policy.effects import ACTION_WORDS, Distribution, Effects, SideEffect, Visibility
 from moderation.policy.facts import SOURCES, Facts, severity_shift
-from moderation.policy.inheritance import ELSEWHERE
 from moderation.policy.plan import Plan
-from moderation.policy.schema import Process
-from moderation.policy.verdict import RuleHit, Verdict
+from moderation.policy.schema import Process, SkipReason
+from moderation.policy.verdict import RuleHit, Verdict, unchecked, with_fields
 from moderation.taxonomy import Severity
 
 NO_RANK = np.iinfo(np.int16).max  #: no rule was met
 NO_CLOCK = np.iinfo(np.int32).max  #: no clock runs
 
 _SEVERITIES = tuple(Severity)
+_SIDES = tuple(SideEffect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,20 +120,24 @@ class Verdicts:
         hits = {entry: self._hit(entry, row, None) for entry, _ in applied}
         skipped = [(entry, self._hit(entry, row, tag)) for entry, tag in exempted]
         # Few rules are met by one item, so most regions come to the same verdict: made once.
-        made: dict[tuple[tuple[int, ...], tuple[str, ...]], Verdict] = {}
+        made: dict[tuple[int, ...], Verdict] = {}
+        owed: dict[tuple[int, int, int, tuple[int, ...]], tuple[str, ...]] = {}
         found: dict[str, Verdict] = {}
+        author = self.facts.author_region.name(row)
         for region, plan_group in zip(self.regions, self.plan.groups_of(self.regions), strict=True):
             members = self.plan.member_lists[plan_group]
             own = tuple([entry for entry in hits if members[entry]])
             own += tuple([entry for entry, _ in skipped if members[entry]])
-            duties = self._duties(region, row, self.codes[self.group_of[region], row], own)
-            verdict = made.get((own, duties))
+            code = int(self.codes[self.group_of[region], row])
+            packs = self.plan.process_group(region)
+            others = self.plan.process_group(author) if author not in {None, region} else -1
+            key = (packs, others, code, own)
+            if key not in owed:
+                owed[key] = self._duties(packs, others, row, code, own)
+            verdict = made.get(own)
             if verdict is None:
-                verdict = self._verdict(row, region, members, hits, skipped, duties)
-                made[own, duties] = verdict
-            elif verdict.region != region:
-                verdict = verdict.model_copy(update={"region": region})
-            found[region] = verdict
+                verdict = made[own] = self._verdict(row, region, members, hits, skipped)
+            found[region] = with_fields(verdict, region=region, duties=owed[key])
         return found
 
     def _verdict(
@@ -143,7 +147,6 @@ class Verdicts:
         members: Sequence[bool],
         all_hits: Mapping[int, RuleHit],
         all_skipped: Sequence[tuple[int, RuleHit]],
-        duties: tuple[str, ...],
     ) -> Verdict:
         plan, group = self.plan, self.group_of[region]
         own = [entry for entry in all_hits if members[entry]]
@@ -156,24 +159,25 @@ class Verdicts:
         queue = None if lead == NO_RANK else plan.entries[plan.by_queue_rank[lead]].queue
         # Everything here was made by us and checked when the packs were; checking each verdict
         # again would take longer than the evaluation.
-        return Verdict.model_construct(
-            region=region,
-            visibility=effects.visibility,
-            distribution=effects.distribution,
-            account=effects.account,
-            money=effects.money,
-            side_effects=tuple(side for side in SideEffect if side in effects.side_effects),
-            rules=(*hits, *skipped),
-            primary_reason=hits[0].reason_code if hits else None,
-            reasons=self._reasons(own, hits),
-            queue=None if queue == "none" else queue,
-            sla_minutes=int(self.minutes[group, row]) if hits else None,
-            severity=_severity(hits, severity_shift(self.facts, row)),
-            needs_review=bool(code >> REVIEW_SHIFT & 1),
-            sampled=bool(code >> SAMPLE_SHIFT & 1),
-            duties=duties,
-            policy_hash=plan.packs.content_hash,
-        )
+        fields: dict[str, object] = {
+            "region": region,
+            "visibility": effects.visibility,
+            "distribution": effects.distribution,
+            "account": effects.account,
+            "money": effects.money,
+            "side_effects": tuple(side for side in _SIDES if side in effects.side_effects),
+            "rules": (*hits, *skipped),
+            "primary_reason": hits[0].reason_code if hits else None,
+            "reasons": self._reasons(own, hits),
+            "queue": None if queue == "none" else queue,
+            "sla_minutes": int(self.minutes[group, row]) if hits else None,
+            "severity": _severity(hits, severity_shift(self.facts, row)),
+            "needs_review": bool(code >> REVIEW_SHIFT & 1),
+            "sampled": bool(code >> SAMPLE_SHIFT & 1),
+            "duties": (),
+            "policy_hash": plan.packs.content_hash,
+        }
+        return unchecked(Verdict, fields)
 
     def _reasons(self, own: list[int], hits: list[RuleHit]) -> tuple[str, ...]:
         restricting = [
@@ -198,34 +202,44 @@ class Verdicts:
                 update["threshold"] = gte
                 break
         template = self.plan.templates[entry]
-        return template.model_copy(update=update) if update else template
+        return with_fields(template, **update) if update else template
 
     def _duties(
-        self, region: str, row: int, code: np.uint32, entries: Sequence[int]
+        self, packs: int, others: int, row: int, code: int, entries: Sequence[int]
     ) -> tuple[str, ...]:
         """What is owed: by the packs of the viewer's region, and those of the author's."""
-        process = self.plan.process_of
-        author = self.facts.author_region.name(row)
-        due = process.get(region, process[ELSEWHERE])
-        if author is not None and author != region:
-            due += process.get(author, process[ELSEWHERE])
+        due = self.plan.process_groups[packs]
+        if others >= 0:
+            due += self.plan.process_groups[others]
         if not due:
             return ()
-        effects = decode(int(code))
+        effects = decode(code)
         return tuple(
             dict.fromkeys(
                 name
                 for duty in due
                 if self._is_due(duty, row, effects, entries)
+                and not any(self._skips(reason, row, entries) for reason in duty.skip_if)
                 for name in duty.require
             )
+        )
+
+    def _skips(self, reason: SkipReason, row: int, entries: Sequence[int]) -> bool:
+        """Whether a duty falls away. What a model only guesses never takes a duty away: the order
+        is a fact of what acts, the rest must be confirmed as a context tag."""
+        if reason is not SkipReason.ART9_ORDER:
+            tag = self.facts.context_tags.get(reason.value)
+            return tag is not None and bool(tag[row])
+        restricting = [e for e in entries if self.plan.entries[e].effects.restricts]
+        return bool(restricting) and all(
+            self.plan.templates[entry].ground == "order" for entry in restricting
         )
 
     def _is_due(self, duty: Process, row: int, effects: Effects, entries: Sequence[int]) -> bool:
         facts, when = self.facts, duty.when
         if when.restriction is not None and not effects.restricts_on(when.restriction):
             return False
-        if when.order is not None and facts.order_verified[row] < 0:
+        if when.order is not None and not any(each.verified[row] >= 0 for each in facts.orders):
             return False
         if when.category is not None and not any(
             self.plan.templates[entry].category in when.category for entry in entries

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from moderation.items import Order
 from moderation.policy import Facts
 from moderation.policy.effects import ACTION_WORDS
-from moderation.policy.facts import AGES, SOURCES, SURFACES, order_territory
+from moderation.policy.facts import AGES, SOURCES, SURFACES, order_columns
 from moderation.taxonomy import CATEGORY_IDS
 
 _SURFACE = {name: code for code, name in enumerate(SURFACES)}
@@ -58,6 +58,7 @@ class FactColumns:
         self._mixed: list[bool] = []
         self._sparse: dict[str, list[tuple[int, Any]]] = {}
         self._tags: dict[tuple[str, str], list[int]] = {}
+        self._orders: dict[int, tuple[Order, ...]] = {}
 
     def add(self, rows: Iterable[Any]) -> None:
         """Adds rows: key, id, surface, language, author region, received at, snapshot, scores,
@@ -110,16 +111,13 @@ class FactColumns:
             for tag in item.get(column, ()):
                 self._tag(column, tag, row)
         report, order = item.get("report"), item.get("order")
+        orders = [each for each in (order, *item.get("further_orders", ())) if each]
         if report:
             self._set("report_kind", row, report["kind"])
             self._set("report_source", row, _SOURCE[report.get("source", "user")])
             self._set("report_complete", row, report.get("complete", False))
-        if order:
-            territory, worldwide = order_territory(Order.model_validate(order))
-            self._set("order_kind", row, order["kind"])
-            self._set("order_territory", row, territory)
-            self._set("order_verified", row, order.get("verified", False))
-            self._set("order_worldwide", row, worldwide)
+        if orders:
+            self._orders[row] = tuple(Order.model_validate(each) for each in orders)
 
     def _add_signals(self, row: int, signals: Sequence[Mapping[str, Any]]) -> None:
         strongest: dict[str, tuple[float, str]] = {}
@@ -176,16 +174,15 @@ class FactColumns:
         yield "guardian_linked", self._filled("guardian_linked", n, np.int8, 0)
         for column in ("recipient_age", "declared_synthetic", "report_source"):
             yield column, self._filled(column, n, np.int8, -1)
-        for column in ("report_complete", "order_verified"):
-            yield column, self._filled(column, n, np.int8, -1)
+        yield "report_complete", self._filled("report_complete", n, np.int8, -1)
         for column in ("account_age_days", "views", "room_size", "views_per_hour"):
             yield column, self._filled(column, n, np.float32, np.nan)
-        yield "order_worldwide", self._filled("order_worldwide", n, np.bool_, False)
-        for column in ("report_kind", "order_kind", "order_territory"):
-            names: list[str | None] = [None] * n
-            for row, value in self._sparse.get(column, ()):
-                names[row] = value
-            yield column, names
+        if self._orders:
+            yield "orders", order_columns([self._orders.get(row, ()) for row in range(n)])
+        names: list[str | None] = [None] * n
+        for row, value in self._sparse.get("report_kind", ()):
+            names[row] = value
+        yield "report_kind", names
         for column in self._sparse:
             group, _, name = column.partition(".")
             if name:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from moderation.items import Order
 from moderation.policy import Facts
+from moderation.policy.facts import order_columns
 from moderation.taxonomy import CATEGORY_IDS
 
 CATEGORIES = ("hate", "spam", "fraud_phishing", "self_harm")
@@ -173,9 +175,12 @@ def facts(draw: st.DrawFn, *, most: int = 5) -> Facts:
         report_kind=["note" if source else None for source in reported],
         report_source=reported,
         report_complete=np.array([-1 if s is None else 0 for s in reported], dtype=np.int8),
-        order_kind=["court" if given is not None else None for given in ordered],
-        order_territory=["DE" if given is not None else None for given in ordered],
-        order_verified=np.array([-1 if g is None else g for g in ordered], dtype=np.int8),
+        orders=order_columns(
+            [
+                [] if g is None else [Order(kind="court", territory="DE", verified=g)]
+                for g in ordered
+            ]
+        ),
         context_tags={tag: np.array(column(st.booleans())) for tag in TAGS},
         image_tags={"mark": np.array(column(st.booleans()))},
     )

@@ -186,7 +186,7 @@ def _meets(when: dict[str, Any], items: Facts, row: int) -> bool:
             if items.report_source[row] >= 0
             else False
         ),
-        "order": lambda: items.order_verified[row] == 1,
+        "order": lambda: bool(items.orders) and items.orders[0].verified[row] == 1,
     }
     return bool(looks[name]())
 

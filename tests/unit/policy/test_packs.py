@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from moderation.errors import UnknownRegion
-from moderation.items import Item
+from moderation.items import Item, Order
 from moderation.policy import Facts, PackError, PackSet, Strike, evaluate, load_packs
 from moderation.policy.archive import PolicyArchive, UnknownPolicyHash
+from moderation.policy.facts import order_columns, score_column
 from moderation.policy.rollout import LivePacks
 from moderation.signals import Assessment, Problem
 from moderation.taxonomy import CATEGORIES, Detection
@@ -259,3 +261,28 @@ def test_a_broken_change_leaves_the_live_set_live(shipped: PackSet, tmp_path: Pa
 
 def test_loading_is_the_same_from_the_folder(policies: Path, shipped: PackSet) -> None:
     assert load_packs(policies, today=TODAY).content_hash == shipped.content_hash
+
+
+def _duties(packs: PackSet, hate: float = 0.0, **columns: object) -> tuple[str, ...]:
+    scores = np.full((1, 28), np.nan, dtype=np.float32)
+    scores[0, score_column("hate")] = hate
+    facts = Facts.from_columns(scores, **columns)
+    return evaluate(packs, facts, ["FR"]).row(0)["FR"].duties
+
+
+def test_a_statement_of_reasons_falls_away_only_where_the_law_says_so(shipped: PackSet) -> None:
+    served = order_columns([[Order(kind="court", territory="FR", verified=True)]])
+    confirmed = {"deceptive_high_volume_commercial": np.array([True])}
+    unreachable = {"author_contact_unknown": np.array([True])}
+    assert "statement_of_reasons" in _duties(shipped, hate=0.95)
+    assert "statement_of_reasons" not in _duties(shipped, orders=served)
+    # Our own rule restricts as well: the author is owed its reasons.
+    assert "statement_of_reasons" in _duties(shipped, hate=0.95, orders=served)
+    assert "statement_of_reasons" not in _duties(shipped, hate=0.95, context_tags=confirmed)
+    assert "statement_of_reasons" not in _duties(shipped, hate=0.95, context_tags=unreachable)
+
+
+def test_a_reason_to_skip_that_nobody_evaluates_is_refused(shipped: PackSet) -> None:
+    broken = altered(shipped, "eu.yaml", ("art9_order, author", "art9_ordre, author"))
+    with pytest.raises(PackError, match="skip_if"):
+        PackSet.from_files(broken, today=TODAY)
