@@ -1,6 +1,7 @@
 """How well drawn text is read: character error rate by language and style.
 
-    python benchmarks/image_text.py --font NotoSansCJK-Bold.ttc [--out TABLE.md]
+    python benchmarks/image_text.py --font NotoSansCJK-Bold.ttc [--other-fonts FOLDER]
+        [--tesseract] [--out TABLE.md]
 
 Sentences are drawn on a busy ground. The error rate is the edit distance between what was drawn and
 the block of text that comes nearest, over its length; case, spaces and punctuation width ignored.
@@ -19,6 +20,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from moderation.classifiers.base import DecodedImage
 from moderation.classifiers.image.drawn_text import DrawnTextReader
+from moderation.settings import Settings
 
 #: Language → lines. The number is the face of the font collection for that language.
 TEXTS: dict[str, tuple[int, list[str]]] = {
@@ -33,6 +35,16 @@ TEXTS: dict[str, tuple[int, list[str]]] = {
     "tr": (0, ["Bugün yeni kafeye gittik", "çok güzeldi, yakında", "görüşürüz"]),
     "ko": (1, ["오늘 새로 생긴 카페에", "다녀왔어요 정말", "좋았어요"]),
     "ru": (0, ["Сегодня мы ходили в", "новое кафе, и было", "очень вкусно"]),
+}
+
+#: Scripts that the collection lacks: file name, lines. Left out where the font is not given.
+OTHER_FONTS: dict[str, tuple[str, list[str]]] = {
+    "ar": (
+        "NotoSansArabic-Bold.ttf",
+        ["ذهبنا اليوم إلى المقهى", "الجديد وكان جيدا", "نراكم قريبا"],
+    ),
+    "th": ("NotoSansThai-Bold.ttf", ["วันนี้เราไปคาเฟ่ใหม่", "และมันดีมาก", "แล้วเจอกัน"]),
+    "hi": ("NotoSansDevanagari-Bold.ttf", ["आज हम नए कैफे गए", "और वह बहुत अच्छा था", "फिर मिलेंगे"]),
 }
 STYLES = ("plain", "outlined", "banner", "faint", "small", "8 degrees", "90 degrees",
           "180 degrees", "mirrored", "JPEG 15")  # fmt: skip
@@ -91,15 +103,25 @@ def edit_distance(one: str, other: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--font", type=Path, required=True, help="Noto Sans CJK as a collection.")
+    parser.add_argument("--other-fonts", type=Path, help="Folder with Noto Sans of other scripts.")
+    parser.add_argument("--tesseract", action="store_true", help="Read what is left with it.")
+    parser.add_argument("--languages", nargs="*", help="Only these.")
     parser.add_argument("--styles", nargs="*", default=STYLES)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    reader = DrawnTextReader()
+    settings = Settings(image_ocr_fallback="tesseract" if arguments.tesseract else "")
+    reader = DrawnTextReader.from_settings(settings)
     head = ["language", *arguments.styles, "mean", "reported as unread"]
-    rows = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for language, (face, lines) in TEXTS.items():
+    rows = [f"{reader.version}", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    samples = {name: (arguments.font, face, lines) for name, (face, lines) in TEXTS.items()}
+    if arguments.other_fonts:
+        for name, (file, lines) in OTHER_FONTS.items():
+            samples[name] = (arguments.other_fonts / file, 0, lines)
+    for language, (font, face, lines) in samples.items():
+        if arguments.languages and language not in arguments.languages:
+            continue
         expected = plain("".join(lines))
-        pages = [page(lines, arguments.font, face, style) for style in arguments.styles]
+        pages = [page(lines, font, face, style) for style in arguments.styles]
         images = [DecodedImage(0, np.asarray(p), p.size, "") for p in pages]
         found = reader.read(images)
         rates = []

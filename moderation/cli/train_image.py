@@ -14,16 +14,27 @@ from moderation.settings import Settings
 
 def image(
     folder: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             help="One folder per category id with its pictures, and `none` with harmless ones."
         ),
-    ],
+    ] = None,
+    decisions: Annotated[
+        bool,
+        typer.Option(
+            "--decisions",
+            help="Instead of a folder: pictures of items with one picture, as reviewers decided.",
+        ),
+    ] = False,
+    category: Annotated[
+        list[str] | None,
+        typer.Option(help="With --decisions: a category id that pictures show; may be repeated."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the head and its model card.")] = Path(
         "image-head"
     ),
 ) -> None:
-    """Train image categories on your own labelled pictures.
+    """Train image categories on your own labelled pictures, or on reviewers' decisions.
 
     A head is fitted on frozen features, calibrated and measured by cross-validation. Afterwards set
     MODERATION_IMAGE_HEAD to its folder and add `image_head` to MODERATION_CLASSIFIERS.
@@ -31,10 +42,16 @@ def image(
     from moderation.classifiers.image.decoding import SafeDecoder
     from moderation.classifiers.image.efficientnet_lite import ImageFeatures
     from moderation.classifiers.image.head_training import train
-    from moderation.classifiers.image.labelled_pictures import labelled_files, read_pictures
+    from moderation.classifiers.image.labelled_pictures import (
+        TrainingError,
+        labelled_files,
+        read_pictures,
+    )
 
     console, complaints = Console(), Console(stderr=True)
-    files = labelled_files(folder)
+    if (folder is None) != decisions:
+        raise TrainingError("give either a folder of labelled pictures or --decisions")
+    files = labelled_files(folder) if folder is not None else _decided(category or [])
     with complaints.status(f"Looking at {sum(map(len, files.values()))} pictures…"):
         pictures = read_pictures(files, SafeDecoder.from_settings(Settings()), ImageFeatures())
     for refused in pictures.refused:
@@ -55,3 +72,11 @@ def image(
         )
     console.print(table)
     console.print(f"Head {training.head.facts.version} and its card are in {out}.", highlight=False)
+
+
+def _decided(categories: list[str]) -> dict[str, list[Path]]:
+    from moderation.records import open_database
+    from moderation.tuning.decided_pictures import decided_files
+
+    with open_database(migrate=False) as database:
+        return decided_files(database, categories)
