@@ -23,21 +23,22 @@ from moderation.classifiers.conversation.labelled import (
     seed_conversations,
     two_party_transcripts,
 )
-from moderation.classifiers.conversation.marks import MARK_NAMES, MarkWeights
+from moderation.classifiers.conversation.marks import IN_CONTEXT, MARK_NAMES, MarkWeights
+from moderation.classifiers.conversation.minor_risk import RestrictedLexicon
 from moderation.classifiers.conversation.model import FOLDER, ConversationModel
 from moderation.classifiers.conversation.progress import Progress
-from moderation.classifiers.conversation.reading import reading_model
 from moderation.classifiers.conversation.state import ConversationState, ReadTurn
 from moderation.classifiers.conversation.training import (
     Example,
     by_idea,
-    features_of,
     fit_marks,
     fit_parts,
     held_out_curves,
+    leanings_of,
     read_all,
 )
 from moderation.classifiers.text.calibration import Floats
+from moderation.classifiers.text.reading import reading_model
 from moderation.settings import Settings
 
 FALSE_ALARMS = (0.02, 0.05, 0.10)
@@ -150,19 +151,19 @@ def crowd_table(
     }
     found: dict[str, dict[str, float]] = {name: {} for name in kinds}
     right = told = 0
+    outputs = classifier.reader.outputs
     for fold in range(len(GROUPS) + 1):
-        marks = fit_marks([e for e in examples if by_language(e.labelled) != fold])
+        parts = fit_parts([e for e in examples if by_language(e.labelled) != fold], outputs)
         for e in [e for e in examples if by_language(e.labelled) == fold]:
             reads = []
             for turn, reading in zip(e.labelled.transcript.turns, e.readings, strict=True):
-                own, lent = marks.of_turn(reading)
-                outputs = classifier.reader.outputs
+                own, lent = parts.marks.of_turn(reading)
                 scores = dict(zip(outputs, map(float, reading.probabilities), strict=True))
                 reads.append(ReadTurn(turn, scores, own, lent))
             state = ConversationState()
             people = e.labelled.transcript.participants
             for i, read in enumerate(reads):
-                heard = classifier.add(state, read, people)
+                heard = state.add(read, people, RestrictedLexicon(), parts.lines)
                 if i < len(e.labelled.targets) and e.labelled.targets[i] is not None:
                     told += 1
                     right += heard.target == e.labelled.targets[i]
@@ -205,8 +206,54 @@ def _strengths(example: Example, marks: MarkWeights) -> Floats:
     rows = []
     for turn, reading in zip(example.labelled.transcript.turns, example.readings, strict=True):
         own, lent = marks.of_turn(reading)
-        rows.append(progress.add(own, lent, {}, turn.seconds))
+        rows.append(progress.add(own, lent, {}, turn.seconds, {}).marks)
     return np.asarray(rows)
+
+
+def context_table(examples: Sequence[Example], outputs: Sequence[str]) -> list[str]:
+    """Turns where they stand against turns alone, idea held out: AUC over all turns, AUC among the
+    turns of conversations with that label, and turns found where 2 % of the turns of harmless
+    conversations would be called; then the worst turn as the conversation's score."""
+    lines = []
+    alone: dict[str, dict[str, Floats]] = {name: {} for name in IN_CONTEXT}
+    placed: dict[str, dict[str, Floats]] = {name: {} for name in IN_CONTEXT}
+    for fold in range(5):
+        parts = fit_parts([e for e in examples if by_idea(e.labelled) != fold], outputs)
+        for e in [e for e in examples if by_idea(e.labelled) == fold]:
+            leanings = leanings_of(e, parts.marks)
+            for column, name in enumerate(IN_CONTEXT):
+                own = [float(r.probabilities[list(outputs).index(name)]) for r in e.readings]
+                line = parts.lines[name]
+                alone[name][e.labelled.id] = np.asarray(own)
+                placed[name][e.labelled.id] = np.asarray(
+                    [
+                        line.probability(p, float(x))
+                        for p, x in zip(own, leanings[:, column], strict=True)
+                    ]
+                )
+    for name, label in IN_CONTEXT.items():
+        cells = [_context_cells(examples, label, scores) for scores in (alone[name], placed[name])]
+        lines.append(f"{name:20s} alone {cells[0]} | where it stands {cells[1]}")
+    return lines
+
+
+def _context_cells(examples: Sequence[Example], label: str, scores: Mapping[str, Floats]) -> str:
+    said = {
+        e.labelled.id: np.asarray([label in t for t in e.labelled.turn_labels]) for e in examples
+    }
+    labels = {e.labelled.id: e.labelled.labels for e in examples}
+    every = np.concatenate(list(scores.values()))
+    truth = np.concatenate([said[i] for i in scores])
+    inside = np.concatenate([np.full(len(s), label in labels[i]) for i, s in scores.items()])
+    clean = np.concatenate([np.full(len(s), not labels[i]) for i, s in scores.items()])
+    threshold = np.quantile(every[clean & ~truth], 0.98)
+    yes = [float(s.max()) for i, s in scores.items() if label in labels[i]]
+    no = [float(s.max()) for i, s in scores.items() if not labels[i]]
+    return (
+        f"{area(every[truth], every[~truth]):.3f} "
+        f"{area(every[inside & truth], every[inside & ~truth]):.3f} "
+        f"{np.mean(every[truth] > threshold):.2f}; conversation {area(yes, no):.3f}"
+    )
 
 
 def transcripts(data: Path, split: str, most: int, weight: float) -> list[Labelled]:
@@ -247,12 +294,8 @@ def report(
             lines.append(row(f"{title}: over turns, {name}", part, curves["scam"]))
     if held:
         for name, extra in (("without its training part", []), ("with its training part", train)):
-            marks, heads = fit_parts([*seed, *extra], outputs)
-            head = heads["scam"]
-            curves = {
-                e.labelled.id: features_of(e, marks, outputs) @ np.asarray(head.weights) + head.bias
-                for e in held
-            }
+            parts = fit_parts([*seed, *extra], outputs)
+            curves = {e.labelled.id: parts.curve(e, outputs)["scam"] for e in held}
             lines.append(row(f"TeleAntiFraud {split}: over turns, {name}", held, curves))
         lines.append(row(f"TeleAntiFraud {split}: worst turn so far", held, base))
     lines += ["", "first alarm at 5 % false alarms, by stage, all 293"]
@@ -261,6 +304,7 @@ def report(
     lines.append("  over turns: " + ", ".join(by_stage(seed, scam, 0.05)))
     lines += ["", *heads_table(seed, all_curves["idea held out"], outputs)]
     lines += ["", *crowd_table(seed, classifier)]
+    lines += ["", *context_table(seed, outputs)]
     lines += ["", "marks, AUC by turn, idea held out: " + ", ".join(marks_table(seed))]
     return lines
 
@@ -277,7 +321,7 @@ def main() -> None:
     train: list[Example] = []
     held: list[Example] = []
     if options.data is not None:
-        train = read_all(reader, transcripts(options.data, "train", options.transcripts, 0.05))
+        train = read_all(reader, transcripts(options.data, "train", 200, 0.1))
         held = read_all(reader, transcripts(options.data, options.split, options.transcripts, 1.0))
     classifier = ConversationClassifier(reader, ConversationModel(FOLDER, reader.weights_sha256))
     print("\n".join(report(seed, train, held, options.split, reader.outputs, classifier)))

@@ -11,7 +11,7 @@ from rich.console import Console
 from moderation.settings import Settings
 
 #: Transcripts taken from the data folder, and what one weighs beside one of our own.
-_MOST_TRANSCRIPTS, _TRANSCRIPT_WEIGHT = 600, 0.05
+_MOST_TRANSCRIPTS, _TRANSCRIPT_WEIGHT = 200, 0.1
 
 
 def conversation(
@@ -32,8 +32,8 @@ def conversation(
         two_party_transcripts,
     )
     from moderation.classifiers.conversation.model import FOLDER
-    from moderation.classifiers.conversation.reading import reading_model
     from moderation.classifiers.conversation.training import train
+    from moderation.classifiers.text.reading import reading_model
 
     console = Console(stderr=True)
     transcripts = []

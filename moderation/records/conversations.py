@@ -6,13 +6,23 @@ The state is small and does not grow with the conversation; snapshots of it ever
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, LargeBinary, UniqueConstraint, delete, select
+from sqlalchemy import (
+    JSON,
+    Column,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    bindparam,
+    delete,
+    select,
+    update,
+)
 from sqlmodel import Field, Session, SQLModel, col
 
-from moderation.records.item_store import insert_ignoring, insert_rows
+from moderation.records.item_store import ignoring_insert, insert_rows
 
 #: Turns between two snapshots of the state.
 CHECKPOINT_EVERY = 64
@@ -22,6 +32,7 @@ class StoredConversation(SQLModel, table=True):
     """One conversation or live room, as far as it has come."""
 
     __tablename__ = "conversations"
+    __table_args__ = (Index("ix_conversations_idle", "closed_at", "updated_at"),)
 
     id: str = Field(primary_key=True)  #: the platform's own id
     surface: str
@@ -82,21 +93,49 @@ class ConversationCheckpoint(SQLModel, table=True):
 Place = tuple[float, int]
 
 
-def held_conversation(
-    session: Session, conversation_id: str, fresh: StoredConversation | None = None
+def conversation_of(
+    session: Session, conversation_id: str, *, held: bool = False
 ) -> StoredConversation | None:
-    """The conversation, held against other writers until the transaction ends.
+    """The conversation, if there is one of that id.
 
     Args:
-        fresh: stored first if there is none of that id.
+        held: against other writers until the transaction ends.
     """
-    if fresh is not None:
-        row = {column.key: getattr(fresh, column.key) for column in _columns(StoredConversation)}
-        insert_ignoring(session, StoredConversation, [row], ["id"])
-    statement = (
-        select(StoredConversation).where(col(StoredConversation.id) == conversation_id)
-    ).with_for_update()
+    statement = select(StoredConversation).where(col(StoredConversation.id) == conversation_id)
+    if held:
+        statement = statement.with_for_update()
     return session.execute(statement).scalar_one_or_none()
+
+
+def put_conversation(session: Session, row: StoredConversation, since: float | None) -> bool:
+    """Store the conversation if nobody has changed it in the meantime; whether it was stored.
+
+    Args:
+        since: `updated_at` of the row that this one was made from; None: there was none.
+    """
+    values = {column.key: getattr(row, column.key) for column in _columns(StoredConversation)}
+    if since is None:
+        statement: Any = ignoring_insert(session, StoredConversation, ["id"]).values(values)
+        statement = statement.returning(col(StoredConversation.id))
+        return session.connection().execute(statement).first() is not None
+    statement = (
+        update(StoredConversation)
+        .where(col(StoredConversation.id) == row.id, col(StoredConversation.updated_at) == since)
+        .values(values)
+    )
+    return bool(session.connection().execute(statement).rowcount)
+
+
+def note_job(
+    session: Session, conversation_id: str, reported: dict[str, Any], job_id: int | None
+) -> None:
+    """What the review queue was told last."""
+    values: dict[str, Any] = {"reported": reported}
+    session.connection().execute(
+        update(StoredConversation)
+        .where(col(StoredConversation.id) == conversation_id)
+        .values(values | ({"job_id": job_id} if job_id is not None else {}))
+    )
 
 
 def known_turns(
@@ -119,6 +158,17 @@ def add_turns(session: Session, turns: Sequence[StoredTurn]) -> None:
     insert_rows(session, StoredTurn, [{name: getattr(t, name) for name in names} for t in turns])
 
 
+def replace_readings(session: Session, readings: Mapping[int, bytes]) -> None:
+    """Key of a turn → what other models have read it as."""
+    if readings:
+        table: Any = StoredTurn.__table__  # type: ignore[attr-defined]
+        statement = (
+            update(table).where(table.c.key == bindparam("of")).values(reading=bindparam("read"))
+        )
+        rows = [{"of": key, "read": reading} for key, reading in readings.items()]
+        session.connection().execute(statement, rows)
+
+
 def turns_after(
     session: Session, conversation_id: str, place: Place | None
 ) -> Iterator[StoredTurn]:
@@ -127,6 +177,7 @@ def turns_after(
         select(StoredTurn)
         .where(col(StoredTurn.conversation_id) == conversation_id)
         .order_by(col(StoredTurn.time), col(StoredTurn.arrival))
+        .execution_options(yield_per=500)
     )
     if place is not None:
         time, arrival = place
@@ -186,12 +237,15 @@ def add_checkpoints(session: Session, checkpoints: Sequence[ConversationCheckpoi
     insert_rows(session, ConversationCheckpoint, rows)
 
 
-def open_conversations(session: Session, limit: int = 100) -> list[StoredConversation]:
-    """Conversations that are not closed, the most recently active first."""
+def idle_conversations(session: Session, since: float, limit: int = 100) -> list[str]:
+    """Ids of conversations that are open and have had no turn since that time, oldest first."""
     statement = (
-        select(StoredConversation)
-        .where(col(StoredConversation.closed_at).is_(None))
-        .order_by(col(StoredConversation.updated_at).desc())
+        select(col(StoredConversation.id))
+        .where(
+            col(StoredConversation.closed_at).is_(None),
+            col(StoredConversation.updated_at) < since,
+        )
+        .order_by(col(StoredConversation.updated_at))
         .limit(limit)
     )
     return list(session.execute(statement).scalars())

@@ -7,7 +7,10 @@ nothing, the same id with other words is refused with what differs. `POST …/cl
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -15,16 +18,19 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from moderation.classifiers.conversation import ConversationClassifier, Participant
+from moderation.classifiers.conversation import ConversationClassifier
+from moderation.errors import ModerationError
 from moderation.items import (
     AgeBracket,
     Audience,
     Author,
     Item,
+    Participant,
     Surface,
     check_regions,
     invalid_item,
 )
+from moderation.records.conversations import idle_conversations
 from moderation.service.live_rooms import (
     ConversationClosed,
     LiveRooms,
@@ -34,7 +40,43 @@ from moderation.service.live_rooms import (
 from moderation.service.room_turns import TurnConflict
 from moderation.settings import Settings
 
-router = APIRouter(tags=["Conversations"])
+_log = logging.getLogger(__name__)
+
+#: Seconds between two looks for rooms that nobody closed.
+SWEEP_SECONDS = 60.0
+
+
+@asynccontextmanager
+async def _sweeping(app: Any) -> AsyncIterator[None]:
+    """While the service runs, rooms without new turns are closed."""
+    task = asyncio.create_task(_sweep(app))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _sweep(app: Any) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        try:
+            await asyncio.to_thread(_close_idle, app.state)
+        except ModerationError as error:
+            _log.warning("rooms without new turns were not closed: %s", error)
+
+
+def _close_idle(state: Any) -> None:
+    seconds = 60 * Settings().room_idle_minutes
+    database = state.recording.database
+    with database.read() as session:
+        idle = idle_conversations(session, database.now(session) - seconds, limit=1)
+    if idle:
+        _opened(state).close_idle(seconds)
+
+
+router = APIRouter(tags=["Conversations"], lifespan=_sweeping)
 
 #: Most turns in one call.
 MAX_TURNS = 1000
@@ -104,7 +146,10 @@ class TurnsResponse(BaseModel):
 
 def live_rooms(request: Request) -> LiveRooms:
     """The live rooms of this service, opened when they are first needed."""
-    state = request.app.state
+    return _opened(request.app.state)
+
+
+def _opened(state: Any) -> LiveRooms:
     with _OPENING:
         if not hasattr(state, "live_rooms"):
             screener = state.batcher.screener
@@ -116,8 +161,7 @@ def live_rooms(request: Request) -> LiveRooms:
                 ),
                 None,
             ) or ConversationClassifier.from_settings(Settings())
-            database = state.recording.database
-            state.live_rooms = LiveRooms(database, screener, classifier)
+            state.live_rooms = LiveRooms(state.recording.database, screener, classifier)
     rooms: LiveRooms = state.live_rooms
     return rooms
 

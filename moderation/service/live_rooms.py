@@ -7,6 +7,7 @@ its place: the result is the one that the whole transcript would get at once.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -17,24 +18,24 @@ from sqlmodel import Session
 
 from moderation.classifiers.conversation import (
     ConversationClassifier,
-    ConversationState,
     Participant,
     ReadTurn,
     as_json,
     from_json,
 )
+from moderation.classifiers.conversation.state import WINDOW
 from moderation.errors import ModerationError
 from moderation.items import Item, Surface, Turn
 from moderation.queue import record_screening
 from moderation.records import Database
 from moderation.records.conversations import (
-    Place,
     StoredConversation,
     StoredTurn,
-    add_turns,
-    held_conversation,
+    conversation_of,
+    idle_conversations,
     known_turns,
     newest_turns,
+    note_job,
 )
 from moderation.screening import Screener, Screening
 from moderation.service.room_assessment import (
@@ -42,24 +43,25 @@ from moderation.service.room_assessment import (
     assess_room,
     in_context,
     muted_segments,
+    told_of_newest,
     turns_apart,
 )
-from moderation.service.room_folding import RoomFolding
+from moderation.service.room_folding import RoomFolding, Step
 from moderation.service.room_turns import (
     TurnConflict,
     compared,
     learn_facts,
     participants_of_row,
+    turn_of,
     without_doubles,
     youngest_minor,
 )
+from moderation.service.turn_reading import TurnReader
 
-#: Turns of the newest part of a conversation that a reviewer is shown.
-WINDOW = 40
+#: How often a change is tried before other writers are held off.
+_TRIES = 3
 #: A score must rise by this much before the waiting job is brought up to date again.
 _WORTH_TELLING = 0.1
-#: Before every turn.
-_BEGINNING: Place = (-1.0, -1)
 
 
 class ConversationClosed(ModerationError):
@@ -103,7 +105,8 @@ class LiveRooms:
         self._database = database
         self._screener = screener
         self._classifier = classifier
-        self._folding = RoomFolding(classifier)
+        self._reader = TurnReader(classifier)
+        self._folding = RoomFolding(classifier, self._reader)
         self._telling = threading.Lock()
 
     def append(
@@ -124,33 +127,25 @@ class LiveRooms:
                 call is stored.
             ConversationClosed: it was closed, and a turn is new.
         """
-        wanted = without_doubles(turns)
-        with self._database.read() as session:
-            known = known_turns(session, conversation_id, list(wanted))
-        fresh = [turn for turn in wanted.values() if compared(turn, known.get(turn.id)) is None]
-        reads = {read.turn.id: read for read in self._folding.read(fresh)}
-        with self._database.write() as session:
-            progressed, screening = self._append(
-                session, conversation_id, wanted, reads, participants, facts
-            )
-        return self._tell(conversation_id, progressed, screening)
+        return self._change(_Wish(conversation_id, without_doubles(turns), participants, facts))
 
     def close(self, conversation_id: str) -> Progressed:
-        """No more turns; the job, if there is one, gets the final state. Closing twice is fine.
+        """No more turns; the scores become those of the whole transcript, and the job, if there
+        is one, gets them. Closing twice is fine.
 
         Raises:
             UnknownConversation: there is none of that id.
         """
-        with self._database.write() as session:
-            row = self._existing(session, conversation_id)
-            now = self._database.now(session)
-            row.closed_at = row.closed_at if row.closed_at is not None else now
-            if self._folding.read_anew(session, row):
-                state, _, _ = self._folding.refold(session, row, _BEGINNING)
-                row.state = as_json(state)
-            progressed, screening = self._view(session, row, from_json(row.state))
-            session.add(row)
-        return self._tell(conversation_id, progressed, screening, final=True)
+        return self._change(_Wish(conversation_id, {}, closes=True))
+
+    def close_idle(self, seconds: float) -> list[str]:
+        """Close rooms without a new turn for so long; at most a hundred in one call."""
+        with self._database.read() as session:
+            since = self._database.now(session) - seconds
+            idle = idle_conversations(session, since)
+        for conversation_id in idle:
+            self._change(_Wish(conversation_id, {}, closes=True, idle_since=since))
+        return idle
 
     def look(self, conversation_id: str) -> Progressed:
         """Where the conversation stands.
@@ -159,112 +154,83 @@ class LiveRooms:
             UnknownConversation: there is none of that id.
         """
         with self._database.read() as session:
-            row = self._existing(session, conversation_id)
-            session.expunge(row)  # nothing that is looked at may be written
-            progressed, _ = self._view(session, row, from_json(row.state))
-        return progressed
-
-    def _existing(self, session: Session, conversation_id: str) -> StoredConversation:
-        row = held_conversation(session, conversation_id)
+            row = conversation_of(session, conversation_id)
         if row is None:
-            raise UnknownConversation(
-                f"no conversation {conversation_id!r}: append its first turn to open it"
-            )
-        return row
+            raise _unknown(conversation_id)
+        if row.model != self._classifier.version:
+            return self._change(_Wish(conversation_id, {}))
+        return self._view(Step(row, row.updated_at, from_json(row.state)))[0]
 
-    def _append(
-        self,
-        session: Session,
-        conversation_id: str,
-        wanted: Mapping[str, Turn],
-        reads: Mapping[str, ReadTurn],
-        participants: Sequence[Participant],
-        facts: Mapping[str, Any] | None,
-    ) -> tuple[Progressed, Screening | None]:
+    def _change(self, wish: _Wish) -> Progressed:
+        """Work it out beside the database, store it if nobody was faster; after a few tries hold
+        the others off."""
+        for _ in range(_TRIES):
+            with self._database.read() as session:
+                step = self._step(session, wish)
+            progressed, screening = self._view(step)
+            with self._database.write() as session:
+                stored = step.store(session)
+            if stored:
+                break
+        else:
+            with self._database.write() as session:
+                conversation_of(session, wish.id, held=True)
+                step = self._step(session, wish)
+                progressed, screening = self._view(step)
+                step.store(session)
+        return self._tell(step, progressed, screening, final=wish.closes)
+
+    def _step(self, session: Session, wish: _Wish) -> Step:
+        known = known_turns(session, wish.id, list(wish.turns))
+        before = conversation_of(session, wish.id)
+        new = _new_turns(wish, known)
         now = self._database.now(session)
-        fresh_row = StoredConversation(
-            id=conversation_id,
-            surface=str((facts or {}).get("surface", Surface.LIVE_CHAT.value)),
+        if before is None:
+            row, since = self._opened(wish, now), None
+        else:
+            row, since = StoredConversation(**before.model_dump()), before.updated_at
+            if new and row.closed_at is not None:
+                raise ConversationClosed(
+                    f"conversation {wish.id!r} is closed; a new one needs another id"
+                )
+            # Later than before whatever the clock says: it tells one state from the next.
+            row.updated_at = max(now, math.nextafter(since, math.inf))
+        unread = [turn for turn in new if turn.id not in wish.reads]
+        wish.reads |= {read.turn.id: read for read in self._reader.read(unread)}
+        from_start = learn_facts(row, wish.participants, wish.facts)
+        step = Step(row, since, duplicates=tuple(name for name in wish.turns if name in known))
+        step.turns = self._folding.place(row, new, wish.reads, now)
+        self._folding.fold(session, step, from_start=from_start)
+        row.turns += len(step.turns)
+        row.latest = max([row.latest, *(turn.time for turn in step.turns)])
+        row.state = as_json(step.state)
+        if wish.closes and row.closed_at is None and not wish.was_active(since):
+            row.closed_at = now
+        return step
+
+    def _opened(self, wish: _Wish, now: float) -> StoredConversation:
+        if not wish.turns:
+            raise _unknown(wish.id)
+        return StoredConversation(
+            id=wish.id,
+            surface=Surface.LIVE_CHAT.value,
             opened_at=now,
             updated_at=now,
             model=self._classifier.version,
         )
-        row = held_conversation(session, conversation_id, fresh_row)
-        assert row is not None
-        # Another writer may have been faster since the first look.
-        known = known_turns(session, conversation_id, list(wanted))
-        new = []
-        for turn in wanted.values():
-            differs = compared(turn, known.get(turn.id))
-            if differs:
-                raise TurnConflict(
-                    f"turn {turn.id!r} of conversation {conversation_id!r} is there already with "
-                    f"another {' and '.join(differs)}; a changed turn needs an id of its own",
-                    turn_id=turn.id,
-                    differs=differs,
-                )
-            if differs is None:
-                new.append(turn)
-        if new and row.closed_at is not None:
-            raise ConversationClosed(
-                f"conversation {conversation_id!r} is closed; a new one needs another id"
-            )
-        start_over = learn_facts(row, participants, facts)
-        start_over = self._folding.read_anew(session, row) or start_over
-        stored = self._folding.place(row, new, reads, now)
-        late = [turn for turn in stored if turn.time < row.latest]
-        add_turns(session, stored)
-        state = from_json(row.state)
-        recomputed: int | None = None
-        if start_over:
-            state, recomputed, heard = self._folding.refold(session, row, _BEGINNING)
-        elif late:
-            place = (late[0].time, late[0].arrival)
-            state, recomputed, heard = self._folding.refold(session, row, place)
-        else:
-            heard = self._folding.fold(session, row, state, stored)
-        row.turns += len(stored)
-        row.latest = max([row.latest, *(turn.time for turn in stored)])
-        row.state = as_json(state)
-        row.updated_at = now
-        progressed, screening = self._view(session, row, state, stored)
-        session.add(row)
-        return (
-            replace(
-                progressed,
-                appended=tuple(turn.turn_id for turn in stored),
-                duplicates=tuple(name for name in wanted if name in known),
-                recomputed_from=recomputed,
-                heard=tuple(in_context(turn.turn_id, heard[turn.turn_id]) for turn in stored),
-            ),
-            screening,
-        )
 
-    def _view(
-        self,
-        session: Session,
-        row: StoredConversation,
-        state: ConversationState,
-        fresh: Sequence[StoredTurn] = (),
-    ) -> tuple[Progressed, Screening | None]:
-        """Scores, verdicts and mutes for the newest part of the conversation."""
-        window = newest_turns(session, row.id, WINDOW)
-        reads = [self._folding.unpacked(turn) for turn in window]
+    def _view(self, step: Step) -> tuple[Progressed, Screening]:
+        """Scores, verdicts and mutes; sets the scores of the row."""
+        row, state = step.row, step.state
         known = participants_of_row(row)
         around = {"recipient_age": youngest_minor(known)} | row.facts
-        item = Item.model_validate(
-            around | {"id": row.id, "surface": row.surface, "turns": [r.turn for r in reads]}
-        )
-        total = state.progress.turns
-        findings = state.findings(self._classifier.model, known)
-        assessment = assess_room(self._classifier, item, reads, findings, total)
-        new = [self._folding.unpacked(turn) for turn in fresh]
-        singles, apart = turns_apart(item, new)
-        screening: Screening | None = None
-        muted: list[dict[str, Any]] = []
-        if window:
-            screening, *each = self._screener.judge([item, *singles], [assessment, *apart])
-            muted = muted_segments(new, each)
+        item = Item.model_validate(around | {"id": row.id, "surface": row.surface})
+        new = [self._folding.unpacked(turn) for turn in step.turns]
+        findings = self._classifier.findings(state, known)
+        closed = row.closed_at is not None
+        assessment = assess_room(self._classifier, item.id, state, findings, whole=closed)
+        singles, apart = turns_apart(item, new, [step.heard[read.turn.id] for read in new])
+        screening, *each = self._screener.judge([item, *singles], [assessment, *apart])
         scores = {name: round(p, 4) for name, p in assessment.scores.items()}
         changed = {
             name: (row.scores.get(name, 0.0), p)
@@ -272,44 +238,45 @@ class LiveRooms:
             if abs(p - row.scores.get(name, 0.0)) >= 0.01
         }
         row.scores = scores
-        view = RoomView.of(screening) if screening is not None else None
-        return (
-            Progressed(
-                conversation=row.id,
-                turns=total,
-                scores=scores,
-                changed=changed,
-                view=view,
-                muted=muted,
-                job=row.job_id,
-                closed=row.closed_at is not None,
-            ),
-            screening,
+        progressed = Progressed(
+            conversation=row.id,
+            turns=state.progress.turns,
+            appended=tuple(turn.turn_id for turn in step.turns),
+            duplicates=step.duplicates,
+            recomputed_from=step.recomputed_from,
+            scores=scores,
+            changed=changed,
+            view=RoomView.of(screening),
+            heard=tuple(in_context(t.turn_id, step.heard[t.turn_id]) for t in step.turns),
+            muted=muted_segments(new, each),
+            job=row.job_id,
+            closed=closed,
         )
+        return progressed, screening
 
     def _tell(
-        self,
-        conversation_id: str,
-        progressed: Progressed,
-        screening: Screening | None,
-        *,
-        final: bool = False,
+        self, step: Step, progressed: Progressed, screening: Screening, *, final: bool
     ) -> Progressed:
         """Open the job or bring it up to date, where that is worth it; never a second one."""
-        if screening is None or not (final or screening.needs_review):
+        name = step.row.id
+        if not (final or screening.needs_review):
             return progressed
-        with self._telling, self._held(conversation_id):
+        if not _worth_telling(screening, step.row.reported, final):
+            return progressed
+        with self._telling, self._held(name):
             with self._database.read() as session:
-                row = session.get(StoredConversation, conversation_id)
+                row = conversation_of(session, name)
                 reported = dict(row.reported) if row is not None else {}
+                newest = newest_turns(session, name, WINDOW)
             if not _worth_telling(screening, reported, final):
                 return progressed
-            recorded = record_screening(self._database, screening.item, screening)
+            turns = [turn_of(turn) for turn in newest]
+            offset = (row.turns if row is not None else 0) - len(turns)
+            languages = self._reader.languages_of(turns)
+            shown = told_of_newest(screening, turns, offset, languages)
+            recorded = record_screening(self._database, shown.item, shown)
         with self._database.write() as session:
-            row = self._existing(session, conversation_id)
-            row.reported = _reported(screening)
-            row.job_id = recorded.job_id or row.job_id
-            session.add(row)
+            note_job(session, name, _reported(screening), recorded.job_id)
         return replace(progressed, job=recorded.job_id or progressed.job)
 
     def _held(self, conversation_id: str) -> AbstractContextManager[Any]:
@@ -317,6 +284,47 @@ class LiveRooms:
         if self._database.is_sqlite:
             return nullcontext()
         return _HeldRow(self._database, conversation_id)
+
+
+@dataclass
+class _Wish:
+    """What a caller wants of a conversation."""
+
+    id: str
+    turns: Mapping[str, Turn]
+    participants: Sequence[Participant] = ()
+    facts: Mapping[str, Any] | None = None
+    closes: bool = False
+    idle_since: float | None = None  #: close only if there was no turn after that
+    reads: dict[str, ReadTurn] = field(default_factory=dict)  #: kept between tries
+
+    def was_active(self, updated_at: float | None) -> bool:
+        """Whether somebody wrote while the room was found idle."""
+        if self.idle_since is None or updated_at is None:
+            return False
+        return updated_at >= self.idle_since
+
+
+def _unknown(conversation_id: str) -> UnknownConversation:
+    return UnknownConversation(
+        f"no conversation {conversation_id!r}: append its first turn to open it"
+    )
+
+
+def _new_turns(wish: _Wish, known: Mapping[str, StoredTurn]) -> list[Turn]:
+    new = []
+    for turn in wish.turns.values():
+        differs = compared(turn, known.get(turn.id))
+        if differs:
+            raise TurnConflict(
+                f"turn {turn.id!r} of conversation {wish.id!r} is there already with "
+                f"another {' and '.join(differs)}; a changed turn needs an id of its own",
+                turn_id=turn.id,
+                differs=differs,
+            )
+        if differs is None:
+            new.append(turn)
+    return new
 
 
 class _HeldRow(AbstractContextManager[None]):
@@ -328,7 +336,7 @@ class _HeldRow(AbstractContextManager[None]):
 
     def __enter__(self) -> None:
         session = self._transaction.__enter__()
-        held_conversation(session, self._id)
+        conversation_of(session, self._id, held=True)
 
     def __exit__(self, *details: Any) -> None:
         self._transaction.__exit__(*details)

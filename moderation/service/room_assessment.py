@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from moderation.classifiers.conversation import ConversationClassifier, ReadTurn
+from moderation.classifiers.conversation import (
+    ConversationClassifier,
+    ConversationState,
+    ReadTurn,
+)
+from moderation.classifiers.conversation.classifier import BY_HEAD, BY_TURN
 from moderation.classifiers.conversation.heard import Finding, Heard
 from moderation.classifiers.conversation.marks import MARK_NAMES
-from moderation.items import Item, TextSegment
+from moderation.items import Item, TextSegment, Turn
 from moderation.screening import Screening
 from moderation.signals import Assessment, Signal, TurnRange
 from moderation.taxonomy import CATEGORIES
 
-#: Categories that are told by the conversation and not by its worst sentence.
-OVER_TURNS = frozenset({"fraud_phishing", "offplatform_luring", "self_harm"})
 #: From this probability on, the worst turn of a category is named.
 _SHOWN_FROM = 0.3
 _MARKED_FROM = 0.5
@@ -67,18 +70,21 @@ class RoomView:
 
 def assess_room(
     classifier: ConversationClassifier,
-    item: Item,
-    reads: Sequence[ReadTurn],
+    item_id: str,
+    state: ConversationState,
     findings: Sequence[Finding],
-    total: int,
+    *,
+    whole: bool = False,
 ) -> Assessment:
-    """What is known about the newest part of a conversation.
+    """What is known about a conversation.
+
+    Turns in the evidence are counted from the beginning of the conversation. A category that is
+    told turn by turn has the worst of the last `WINDOW` turns.
 
     Args:
-        item: its turns are the newest, `reads` are what they were read as.
-        findings: about the whole conversation, of ``total`` turns.
+        whole: the worst of all turns, as for a transcript at once; for a room that is closed.
     """
-    offset = total - len(reads)
+    total = state.progress.turns
     signals: list[Signal] = []
     scores = {
         name: 0.0
@@ -86,40 +92,19 @@ def assess_room(
         if name in CATEGORIES
     }
     for finding in findings:
-        inside = tuple(
-            (max(0, first - offset), last - offset)
-            for first, last in finding.ranges
-            if last >= offset
-        )
-        moved = Finding(
-            finding.name, finding.category, finding.probability, inside, finding.note,
-            finding.calibrated, finding.aspect,
-        )  # fmt: skip
-        signals.append(classifier.signal(moved, range(len(reads))))
+        signals.append(classifier.signal(finding, range(total)))
         if finding.category is not None:
             scores[finding.category] = max(scores[finding.category], finding.probability)
     for name in scores:
-        best = max(range(len(reads)), key=lambda i: reads[i].scores.get(name, 0.0), default=None)
-        if best is None or name in OVER_TURNS:
+        index, probability = _worst_turn(state, name, whole=whole)
+        if index is None or name in BY_HEAD:
             continue
-        probability = min(1.0, reads[best].scores.get(name, 0.0))
-        scores[name] = max(scores[name], probability)
+        scores[name] = max(scores[name], min(1.0, probability))
         if probability >= _SHOWN_FROM:
-            signals.append(
-                Signal(
-                    name=f"text.{name}",
-                    category=name,
-                    probability=probability,
-                    part=f"turn:{best}",
-                    evidence=(TurnRange(first=best, last=best),),
-                    model="text",
-                    model_version=classifier.reader.description.version,
-                    calibration_version=classifier.reader.description.calibration.version,
-                )
-            )
+            signals.append(_turn_signal(classifier, name, probability, index))
     description = classifier.reader.description
     return Assessment(
-        item_id=item.id,
+        item_id=item_id,
         scores=scores,
         signals=tuple(signals),
         models={
@@ -127,6 +112,63 @@ def assess_room(
             "text": f"{description.name}-{description.version}",
         },
     )
+
+
+def _worst_turn(state: ConversationState, name: str, *, whole: bool) -> tuple[int | None, float]:
+    if whole:
+        return state.worst_turn.get(name), state.worst.get(name, 0.0)
+    recent = state.recent.get(name)
+    return recent[0] if recent else (None, 0.0)
+
+
+def _turn_signal(
+    classifier: ConversationClassifier, name: str, probability: float, index: int
+) -> Signal:
+    if name in BY_TURN:
+        return classifier.turn_signal(name, probability, index, None)
+    return Signal(
+        name=f"text.{name}",
+        category=name,
+        probability=probability,
+        part=f"turn:{index}",
+        evidence=(TurnRange(first=index, last=index),),
+        model="text",
+        model_version=classifier.reader.description.version,
+        calibration_version=classifier.reader.description.calibration.version,
+    )
+
+
+def told_of_newest(
+    screening: Screening, newest: Sequence[Turn], offset: int, languages: Sequence[str]
+) -> Screening:
+    """The screening with the newest turns for a reviewer's eye.
+
+    Args:
+        offset: turns before the newest ones; the evidence is counted among these from now on.
+        languages: of the newest turns, the most frequent first.
+    """
+    assessment = screening.assessment.model_copy(
+        update={
+            "signals": tuple(_moved(s, offset, len(newest)) for s in screening.assessment.signals),
+            "language": languages[0] if languages else "und",
+            "languages": tuple(languages),
+        }
+    )
+    item = screening.item.model_copy(update={"turns": tuple(newest)})
+    return replace(screening, item=item, assessment=assessment)
+
+
+def _moved(signal: Signal, offset: int, count: int) -> Signal:
+    ranges = tuple(
+        TurnRange(first=max(0, r.first - offset), last=min(count - 1, r.last - offset))
+        for r in signal.evidence
+        if isinstance(r, TurnRange) and offset <= r.last and r.first - offset < count
+    )
+    part = signal.part
+    if part.startswith("turn:"):
+        index = int(part.removeprefix("turn:")) - offset
+        part = f"turn:{index}" if 0 <= index < count else "item"
+    return signal.model_copy(update={"evidence": ranges, "part": part})
 
 
 def in_context(turn_id: str, heard: Heard) -> dict[str, Any]:
@@ -140,13 +182,15 @@ def in_context(turn_id: str, heard: Heard) -> dict[str, Any]:
     }
 
 
-def turns_apart(item: Item, reads: Sequence[ReadTurn]) -> tuple[list[Item], list[Assessment]]:
-    """Every turn as an item of its own with its own scores, for a verdict on it alone."""
+def turns_apart(
+    item: Item, reads: Sequence[ReadTurn], heard: Sequence[Heard]
+) -> tuple[list[Item], list[Assessment]]:
+    """Every turn as an item of its own with its scores where it stands, for a verdict on it
+    alone."""
     singles = [
         item.model_copy(
             update={
                 "id": f"{item.id}#{read.turn.id}"[:500],
-                "turns": (),
                 "texts": (TextSegment(text=read.turn.text),),
             }
         )
@@ -155,9 +199,9 @@ def turns_apart(item: Item, reads: Sequence[ReadTurn]) -> tuple[list[Item], list
     assessments = [
         Assessment(
             item_id=single.id,
-            scores={name: min(1.0, p) for name, p in read.scores.items() if name in CATEGORIES},
+            scores={name: min(1.0, p) for name, p in own.in_context.items() if name in CATEGORIES},
         )
-        for single, read in zip(singles, reads, strict=True)
+        for single, own in zip(singles, heard, strict=True)
     ]
     return singles, assessments
 

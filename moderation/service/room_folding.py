@@ -1,8 +1,15 @@
-"""Turns put in their place, and folded into the state of their conversation."""
+"""Turns put in their place, and folded into the state of their conversation.
+
+A step is worked out beside the database and stored in one short transaction, so that no writer
+waits while models run or a long room is reckoned again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import merge
+from itertools import islice
 
 from sqlmodel import Session
 
@@ -14,7 +21,6 @@ from moderation.classifiers.conversation import (
     from_json,
 )
 from moderation.classifiers.conversation.heard import Heard
-from moderation.classifiers.text.language import LanguageIdentifier
 from moderation.items import Turn
 from moderation.records.conversations import (
     CHECKPOINT_EVERY,
@@ -23,32 +29,60 @@ from moderation.records.conversations import (
     StoredConversation,
     StoredTurn,
     add_checkpoints,
+    add_turns,
     checkpoint_before,
     drop_checkpoints,
+    put_conversation,
+    replace_readings,
     turns_after,
 )
 from moderation.service.room_turns import participants_of_row, turn_of
+from moderation.service.turn_reading import TurnReader
+
+#: Stored turns that are read again together after a change of the models.
+_PAGE = 500
+
+
+@dataclass
+class Step:
+    """One change of a conversation, ready to be stored."""
+
+    row: StoredConversation  #: as it will be
+    since: float | None  #: `updated_at` of the row that it was made from; None: there was none
+    state: ConversationState = field(default_factory=ConversationState)
+    turns: Sequence[StoredTurn] = ()  #: new ones, in order
+    duplicates: tuple[str, ...] = ()
+    heard: dict[str, Heard] = field(default_factory=dict)  #: of the new turns
+    recomputed_from: int | None = None
+    checkpoints: list[ConversationCheckpoint] = field(default_factory=list)
+    readings: dict[int, bytes] = field(default_factory=dict)  #: of stored turns, read anew
+
+    def store(self, session: Session) -> bool:
+        """Whether it was stored; False: somebody else changed the conversation in between."""
+        if not put_conversation(session, self.row, self.since):
+            return False
+        if self.recomputed_from is not None:
+            drop_checkpoints(session, self.row.id, self.recomputed_from)
+        replace_readings(session, self.readings)
+        if self.turns:
+            add_turns(session, self.turns)
+        if self.checkpoints:
+            add_checkpoints(session, self.checkpoints)
+        return True
 
 
 class RoomFolding:
     """What turns the words of a room into its state.
 
     Args:
-        classifier: reads turns and adds them up.
+        classifier: adds turns up.
+        reader: reads them.
     """
 
-    def __init__(self, classifier: ConversationClassifier) -> None:
+    def __init__(self, classifier: ConversationClassifier, reader: TurnReader) -> None:
         self._classifier = classifier
-        self._languages = LanguageIdentifier()
+        self._reader = reader
         self._outputs = classifier.reader.outputs
-
-    def read(self, turns: Sequence[Turn]) -> list[ReadTurn]:
-        """What the models make of each turn by itself."""
-        if not turns:
-            return []
-        found = self._languages.identify([turn.text for turn in turns])
-        languages = [t.language or tag for t, tag in zip(turns, found, strict=True)]
-        return self._classifier.read(turns, languages)
 
     def place(
         self,
@@ -77,59 +111,67 @@ class RoomFolding:
                     received_at=now,
                 )
             )
-        return sorted(placed, key=lambda turn: (turn.time, turn.arrival))
+        return sorted(placed, key=_place)
 
-    def fold(
-        self,
-        session: Session,
-        row: StoredConversation,
-        state: ConversationState,
-        turns: Sequence[StoredTurn],
-    ) -> dict[str, Heard]:
-        """Add turns, which stand after all others, to the state; store snapshots on the way."""
-        known = participants_of_row(row)
-        checkpoints = []
-        heard = {}
-        for turn in turns:
-            heard[turn.turn_id] = self._classifier.add(state, self.unpacked(turn), known)
-            if state.progress.turns % CHECKPOINT_EVERY == 0:
-                checkpoints.append(
+    def fold(self, session: Session, step: Step, *, from_start: bool) -> None:
+        """Add the new turns to the state; where one is late, from the newest snapshot before it.
+
+        Args:
+            from_start: every turn again, because models or what is known of speakers changed.
+        """
+        row, late = step.row, [turn for turn in step.turns if turn.time < step.row.latest]
+        stale = row.model != self._classifier.version
+        if not (from_start or stale or late):
+            step.state = from_json(row.state)
+            self._add(step, ((turn, self.unpacked(turn)) for turn in step.turns))
+            return
+        checkpoint = None
+        if not (from_start or stale):
+            checkpoint = checkpoint_before(session, row.id, _place(late[0]))
+        step.state = from_json(checkpoint.state if checkpoint else "")
+        step.recomputed_from = checkpoint.position if checkpoint else 0
+        after = (checkpoint.time, checkpoint.arrival) if checkpoint else None
+        stored = turns_after(session, row.id, after)
+        reads = self._read_anew(step, stored) if stale else self._unpacked(stored)
+        fresh = ((turn, self.unpacked(turn)) for turn in step.turns)
+        self._add(step, merge(reads, fresh, key=lambda pair: _place(pair[0])))
+        row.model = self._classifier.version
+
+    def _add(self, step: Step, turns: Iterable[tuple[StoredTurn, ReadTurn]]) -> None:
+        known = participants_of_row(step.row)
+        new = {turn.turn_id for turn in step.turns}
+        for turn, read in turns:
+            heard = self._classifier.add(step.state, read, known)
+            if turn.turn_id in new:
+                step.heard[turn.turn_id] = heard
+            if step.state.progress.turns % CHECKPOINT_EVERY == 0:
+                step.checkpoints.append(
                     ConversationCheckpoint(
-                        conversation_id=row.id,
-                        position=state.progress.turns,
+                        conversation_id=step.row.id,
+                        position=step.state.progress.turns,
                         time=turn.time,
                         arrival=turn.arrival,
-                        state=as_json(state),
+                        state=as_json(step.state),
                     )
                 )
-        add_checkpoints(session, checkpoints)
-        return heard
 
-    def refold(
-        self, session: Session, row: StoredConversation, place: Place
-    ) -> tuple[ConversationState, int, dict[str, Heard]]:
-        """From the newest snapshot before that place on; the position where it began."""
-        checkpoint = checkpoint_before(session, row.id, place)
-        state = from_json(checkpoint.state if checkpoint else "")
-        began = checkpoint.position if checkpoint else 0
-        drop_checkpoints(session, row.id, began)
-        after = (checkpoint.time, checkpoint.arrival) if checkpoint else None
-        heard = self.fold(session, row, state, list(turns_after(session, row.id, after)))
-        return state, began, heard
+    def _unpacked(self, stored: Iterable[StoredTurn]) -> Iterator[tuple[StoredTurn, ReadTurn]]:
+        return ((turn, self.unpacked(turn)) for turn in stored)
 
-    def read_anew(self, session: Session, row: StoredConversation) -> bool:
-        """Read every turn again if the models have changed since; whether they had."""
-        if row.model == self._classifier.version:
-            return False
-        stored = list(turns_after(session, row.id, None))
-        reads = self.read([turn_of(turn) for turn in stored])
-        for turn, read in zip(stored, reads, strict=True):
-            turn.reading = read.packed(self._outputs)
-            session.add(turn)
-        session.flush()
-        row.model = self._classifier.version
-        return True
+    def _read_anew(
+        self, step: Step, stored: Iterator[StoredTurn]
+    ) -> Iterator[tuple[StoredTurn, ReadTurn]]:
+        while page := list(islice(stored, _PAGE)):
+            reads = self._reader.read([turn_of(turn) for turn in page])
+            for turn, read in zip(page, reads, strict=True):
+                if turn.key is not None:
+                    step.readings[turn.key] = read.packed(self._outputs)
+                yield turn, read
 
     def unpacked(self, turn: StoredTurn) -> ReadTurn:
         """What a stored turn was read as."""
         return ReadTurn.unpacked(turn_of(turn), turn.reading, self._outputs)
+
+
+def _place(turn: StoredTurn) -> Place:
+    return turn.time, turn.arrival

@@ -14,7 +14,8 @@ from moderation.classifiers.conversation.state import (
     as_json,
     from_json,
 )
-from moderation.classifiers.conversation.transcript import Participant, Transcript, transcript_of
+from moderation.classifiers.conversation.transcript import Transcript, transcript_of
+from moderation.items import Participant
 from moderation.settings import Settings
 
 __all__ = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,25 +9,28 @@ from moderation.classifiers.base import Prepared
 from moderation.classifiers.conversation.heard import Finding, Heard
 from moderation.classifiers.conversation.minor_risk import RestrictedLexicon
 from moderation.classifiers.conversation.model import FOLDER, ConversationModel
-from moderation.classifiers.conversation.reading import ReadingModel, reading_model
 from moderation.classifiers.conversation.state import ConversationState, ReadTurn
 from moderation.classifiers.conversation.transcript import (
-    Participant,
     Transcript,
     in_order,
     transcript_of,
 )
 from moderation.classifiers.text.contacts import find_contacts
-from moderation.items import Turn
+from moderation.classifiers.text.reading import ReadingModel, reading_model
+from moderation.items import Participant, Turn
 from moderation.settings import Settings
 from moderation.signals import Signal, TurnRange
 
-#: Environment variable that names a file of restricted terms, see `minor_risk`.
-RESTRICTED_LEXICON = "MODERATION_RESTRICTED_LEXICON"
 #: Characters of a turn in which contacts are looked for.
 _HEAD = 20_000
 #: Most evidence ranges of one signal.
 _MOST_RANGES = 8
+#: Categories whose score is what the conversation says, not its worst turn read alone: two by a
+#: head over all turns, two by their worst turn in context.
+BY_HEAD = frozenset({"fraud_phishing", "offplatform_luring"})
+BY_TURN = frozenset({"harassment", "toxicity"})
+#: From this probability on, a turn in context is shown, the strongest so many of a category.
+_SHOWN_FROM, _MOST_TURNS = 0.3, 32
 
 
 class ConversationClassifier:
@@ -47,11 +49,15 @@ class ConversationClassifier:
             "pig_butchering",
             "offplatform_luring",
             "harassment",
+            "toxicity",
             "raid_brigading",
             "self_harm",
             "grooming",
         }
     )
+
+    #: See `moderation.classifiers.base`.
+    over_turns = BY_HEAD | BY_TURN
 
     def __init__(
         self,
@@ -74,8 +80,7 @@ class ConversationClassifier:
         """
         reader = reading_model(settings)
         model = ConversationModel(folder or FOLDER, reader.weights_sha256)
-        named = os.environ.get(RESTRICTED_LEXICON, "")
-        return cls(reader, model, RestrictedLexicon.from_file(Path(named) if named else None))
+        return cls(reader, model, RestrictedLexicon.from_file(settings.restricted_lexicon))
 
     @property
     def version(self) -> str:
@@ -101,11 +106,12 @@ class ConversationClassifier:
             if transcript is None:
                 signals.append([])
                 continue
-            own_reads = [next(reads) for _ in transcript.turns]
-            state = self.follow(transcript, own_reads)
             places = in_order(entry.item.turns)
-            found = state.findings(self.model, transcript.participants)
-            signals.append([self.signal(finding, places) for finding in found])
+            state = ConversationState()
+            people = transcript.participants
+            turns = [self.add(state, next(reads), people) for _ in transcript.turns]
+            found = [self.signal(finding, places) for finding in self.findings(state, people)]
+            signals.append(found + self._in_context(turns, places))
         return signals
 
     def read(self, turns: Sequence[Turn], languages: Sequence[str]) -> list[ReadTurn]:
@@ -136,7 +142,44 @@ class ConversationClassifier:
         self, state: ConversationState, read: ReadTurn, participants: Mapping[str, Participant]
     ) -> Heard:
         """Add the next turn to a state."""
-        return state.add(read, participants, self._lexicon)
+        return state.add(read, participants, self._lexicon, self.model.description.in_context)
+
+    def findings(
+        self, state: ConversationState, participants: Mapping[str, Participant]
+    ) -> list[Finding]:
+        """What is said about the conversation as far as it has come."""
+        return state.findings(self.model, participants)
+
+    def _in_context(self, turns: Sequence[Heard], places: Sequence[int]) -> list[Signal]:
+        """The worst turns where they stand, per category of `BY_TURN`; the worst one always."""
+        signals = []
+        for category in sorted(BY_TURN):
+            worst = sorted(turns, key=lambda turn: -turn.in_context[category])[:_MOST_TURNS]
+            signals += [
+                self.turn_signal(
+                    category, turn.in_context[category], places[turn.index], turn.target
+                )
+                for rank, turn in enumerate(worst)
+                if not rank or turn.in_context[category] >= _SHOWN_FROM
+            ]
+        return signals
+
+    def turn_signal(
+        self, category: str, probability: float, index: int, target: str | None
+    ) -> Signal:
+        """A turn where it stands; ``index`` is its place among the item's turns."""
+        aimed = f"aimed at {target}" if target and probability >= _SHOWN_FROM else ""
+        return Signal(
+            name=f"conversation.turn.{category}",
+            category=category,
+            probability=probability,
+            part=f"turn:{index}",
+            evidence=(TurnRange(first=index, last=index),),
+            model=self.name,
+            model_version=self.version,
+            calibration_version=self.model.description.calibration_version,
+            note=aimed[:2000],
+        )
 
     def signal(self, finding: Finding, places: Sequence[int]) -> Signal:
         """A finding as a signal.

@@ -25,6 +25,7 @@ class Heard:
     text: str
     seconds: float | None
     scores: Mapping[str, float]  #: category → probability of the turn by itself
+    in_context: Mapping[str, float]  #: the same where it stands, see `marks.IN_CONTEXT`
     marks: Sequence[float]  #: strength of each mark, in the order of `MARK_NAMES`
     target: str | None
     contacts: tuple[str, ...] = ()  #: kinds of contact tokens in the text

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from moderation.classifiers.conversation.marks import MARK_NAMES, MARKS
-from moderation.classifiers.conversation.transcript import Participant, Transcript
+from moderation.classifiers.conversation.marks import COLUMNS, IN_CONTEXT, MARK_NAMES, MARKS
+from moderation.classifiers.conversation.transcript import Transcript
 from moderation.classifiers.text.calibration import Floats
-from moderation.items import Surface, Turn
+from moderation.items import Participant, Surface, Turn
 
 #: 293 invented conversations in 19 languages: harm of many kinds and its harmless twins (CC0).
 SEED = Path(__file__).resolve().parents[2] / "seed" / "conversations.jsonl"
@@ -59,6 +59,14 @@ class Labelled:
             mark = _MARK_OF_STAGE.get(name)
             if mark is not None:
                 found[first : last + 1, MARK_NAMES.index(mark)] = 1
+        return found
+
+    def columns(self) -> Floats:
+        """(turns, COLUMNS): marks, and 1 where a turn has the label of a category in context."""
+        found = np.zeros((len(self.transcript.turns), COLUMNS), np.float32)
+        found[:, : len(MARK_NAMES)] = self.marks()
+        for column, label in enumerate(IN_CONTEXT.values(), start=len(MARK_NAMES)):
+            found[:, column] = [label in labels for labels in self.turn_labels]
         return found
 
 

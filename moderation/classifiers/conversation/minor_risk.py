@@ -4,7 +4,7 @@ asks for secrecy, moves the chat elsewhere.
 It speaks only where the platform has *declared* a minor among the participants; no age is guessed
 from language. The patterns are generic and learnt from invented, non-sexual conversations; the
 repository holds no list of code words. Who has a restricted lexicon may name a file of terms (one
-a line) outside the repository by ``MODERATION_RESTRICTED_LEXICON``; a hit counts like a strong
+a line) outside the repository by the setting `restricted_lexicon`; a hit counts like a strong
 mark, and which term it was is neither stored nor logged.
 
 The number is a hand-set logistic of the strongest marks of one adult, for few examples exist: it

@@ -16,11 +16,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from moderation.classifiers.conversation.marks import MARK_NAMES, MarkWeights
+from moderation.classifiers.conversation.marks import (
+    IN_CONTEXT,
+    MARK_NAMES,
+    ContextLine,
+    MarkWeights,
+)
 from moderation.classifiers.conversation.progress import Head
 from moderation.errors import ModelUnavailable
 
-FORMAT = 1
+FORMAT = 2
 #: The shipped model.
 FOLDER = Path(__file__).resolve().parents[2] / "models" / "conversation"
 #: What the heads tell: a scam in the making, luring spread over turns, distress and self-harm.
@@ -36,6 +41,7 @@ class ConversationDescription(BaseModel):
     version: str
     text_weights_sha256: str  #: the text model whose vectors and scores were learnt on
     marks: tuple[str, ...] = MARK_NAMES
+    in_context: Mapping[str, ContextLine]  #: calibration of turns where they stand
     heads: Mapping[str, Head]
     calibration_version: str
     weights_sha256: str
@@ -91,7 +97,8 @@ def read_description(folder: Path) -> ConversationDescription:
             f"{path}: not a description of a conversation model: {error.errors()[0]['msg']}; "
             "run 'moderation train conversation'"
         ) from error
-    if (found.format, found.marks, set(found.heads)) != (FORMAT, MARK_NAMES, set(HEADS)):
+    parts = (found.format, found.marks, set(found.heads), tuple(found.in_context))
+    if parts != (FORMAT, MARK_NAMES, set(HEADS), tuple(IN_CONTEXT)):
         raise ModelUnavailable(
             f"{path}: made by another version of the workbench; run 'moderation train conversation'"
         )
@@ -116,13 +123,14 @@ def _read_marks(path: Path, sha256: str) -> MarkWeights:
 def write_model(
     folder: Path,
     marks: MarkWeights,
+    lines: Mapping[str, ContextLine],
     heads: Mapping[str, Head],
     *,
     version: str,
     calibration_version: str,
     text_weights_sha256: str,
 ) -> ConversationDescription:
-    """Save marks (fp16) and heads."""
+    """Save marks (fp16), lines and heads."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "weights.safetensors"
     halves = {"own": marks.own.astype(np.float16), "before": marks.before.astype(np.float16)}
@@ -130,6 +138,7 @@ def write_model(
     description = ConversationDescription(
         version=version,
         text_weights_sha256=text_weights_sha256,
+        in_context=lines,
         heads=heads,
         calibration_version=calibration_version,
         weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),

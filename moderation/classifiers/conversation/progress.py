@@ -9,11 +9,19 @@ conversation.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from moderation.classifiers.conversation.marks import MARK_NAMES, fade
+from moderation.classifiers.conversation.marks import (
+    COLUMNS,
+    HALF_LIFE,
+    IN_CONTEXT,
+    MARK_NAMES,
+    ContextLine,
+    fade,
+)
 from moderation.classifiers.text.calibration import Floats
 
 #: Scores of the text model that are added up beside the marks.
@@ -30,7 +38,14 @@ _NOISE = 0.08
 #: From this strength on, a turn is shown as evidence of a mark.
 SEEN_FROM = 0.3
 _LOWEST, _HIGHEST = -0.2, 1.2
-_DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One turn where it stands, what came before included."""
+
+    marks: list[float]  #: strength of each of `MARK_NAMES`, -0.2 to 1.2
+    scores: dict[str, float]  #: category → probability; those of `IN_CONTEXT` are in context
 
 
 class Progress(BaseModel):
@@ -40,7 +55,7 @@ class Progress(BaseModel):
 
     turns: int = 0
     seconds: float | None = None  #: time of the newest turn
-    before: list[float] = Field(default_factory=lambda: [0.0] * len(MARK_NAMES))
+    before: list[float] = Field(default_factory=lambda: [0.0] * COLUMNS)
     strongest: list[float] = Field(default_factory=lambda: [_LOWEST] * len(MARK_NAMES))
     total: list[float] = Field(default_factory=lambda: [0.0] * len(MARK_NAMES))
     first: list[int] = Field(default_factory=lambda: [-1] * len(MARK_NAMES))
@@ -49,37 +64,53 @@ class Progress(BaseModel):
     score_total: list[float] = Field(default_factory=lambda: [0.0] * len(SCORES))
 
     def add(
-        self, own: Floats, lent: Floats, scores: Mapping[str, float], seconds: float | None
-    ) -> list[float]:
-        """One more turn; the strength of each of its marks, what came before included.
+        self,
+        own: Floats,
+        lent: Floats,
+        scores: Mapping[str, float],
+        seconds: float | None,
+        lines: Mapping[str, ContextLine],
+    ) -> Standing:
+        """One more turn.
 
         Args:
-            own: (marks,), what the turn says by itself.
-            lent: (marks,), what it lends to later turns.
+            own: (COLUMNS,), what the turn says by itself.
+            lent: (COLUMNS,), what it lends to later turns.
             scores: the text model's probabilities, by category.
+            lines: of the categories that are scored in context.
         """
-        gap = 0.0
-        if seconds is not None and self.seconds is not None:
-            gap = max(0.0, seconds - self.seconds)
-        since = 0.5 ** (gap / _DAY)
-        strengths = [
-            min(_HIGHEST, max(_LOWEST, float(o) + since * b))
-            for o, b in zip(own, self.before, strict=True)
-        ]
-        for i, strength in enumerate(strengths):
+        columns = self.columns(own, lent, seconds)
+        marks = columns[: len(MARK_NAMES)]
+        leanings = dict(zip(IN_CONTEXT, columns[len(MARK_NAMES) :], strict=True))
+        placed = {
+            name: lines[name].probability(p, leanings[name]) if name in lines else p
+            for name, p in scores.items()
+        }
+        for i, strength in enumerate(marks):
             self.strongest[i] = max(self.strongest[i], strength)
             self.total[i] += min(1.0, max(0.0, strength - _NOISE))
             if strength >= SEEN_FROM:
                 self.first[i] = self.turns if self.first[i] < 0 else self.first[i]
                 self.last[i] = self.turns
         for i, name in enumerate(SCORES):
-            probability = float(scores.get(name, 0.0))
+            probability = placed.get(name, 0.0)
             self.score_strongest[i] = max(self.score_strongest[i], probability)
             self.score_total[i] += probability
-        self.before = fade([since * b for b in self.before], lent)
-        self.seconds = seconds if seconds is not None else self.seconds
         self.turns += 1
-        return strengths
+        return Standing(marks, placed)
+
+    def columns(self, own: Floats, lent: Floats, seconds: float | None) -> list[float]:
+        """The strength of each column at this turn; then the turn is one of those before."""
+        gap = 0.0
+        if seconds is not None and self.seconds is not None:
+            gap = max(0.0, seconds - self.seconds)
+        since = 0.5 ** (gap / HALF_LIFE)
+        before = [since * b for b in self.before]
+        self.before = fade(before, lent)
+        self.seconds = seconds if seconds is not None else self.seconds
+        return [
+            min(_HIGHEST, max(_LOWEST, o + b)) for o, b in zip(own.tolist(), before, strict=True)
+        ]
 
     def features(self) -> Floats:
         """(`FEATURES`,) float32: what a head looks at."""

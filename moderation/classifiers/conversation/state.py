@@ -17,21 +17,23 @@ from pydantic import BaseModel, ConfigDict, Field
 from moderation.classifiers.conversation.disclosure import Disclosure
 from moderation.classifiers.conversation.escalation import Escalation
 from moderation.classifiers.conversation.heard import Finding, Heard
-from moderation.classifiers.conversation.marks import MARK_NAMES
+from moderation.classifiers.conversation.marks import COLUMNS, ContextLine
 from moderation.classifiers.conversation.minor_risk import MinorRisk, RestrictedLexicon
 from moderation.classifiers.conversation.model import ConversationModel
 from moderation.classifiers.conversation.pile_on import PileOn
 from moderation.classifiers.conversation.progress import Progress
 from moderation.classifiers.conversation.raid import Raid
 from moderation.classifiers.conversation.targets import Floor, target_of
-from moderation.classifiers.conversation.transcript import MINORS, Participant
+from moderation.classifiers.conversation.transcript import MINORS
 from moderation.classifiers.text.calibration import Floats
-from moderation.items import AgeBracket, Turn
+from moderation.items import AgeBracket, Participant, Turn
 
 #: Marks that make up a scam, in their usual order.
 SCAM_MARKS = ("trust", "wealth_hint", "pretext", "platform", "move", "payment", "fee")
 LURING_MARKS = ("move", "platform")
 _SHOWN_FROM = 0.2
+#: Turns of the newest part of a conversation, whose worst turn is the rolling risk of a room.
+WINDOW = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,8 @@ class ReadTurn:
 
     turn: Turn
     scores: Mapping[str, float]  #: category → probability of the turn by itself
-    own: Floats  #: (marks,)
-    lent: Floats  #: (marks,)
+    own: Floats  #: (COLUMNS,)
+    lent: Floats  #: (COLUMNS,)
     contacts: tuple[str, ...] = ()
 
     def packed(self, outputs: tuple[str, ...]) -> bytes:
@@ -58,12 +60,12 @@ class ReadTurn:
         (count,) = struct.unpack_from("<H", data)
         values = np.frombuffer(data, "<f4", count, 2).astype(np.float32)
         contacts = data[2 + 4 * count :].decode()
-        n, marks = len(outputs), len(MARK_NAMES)
+        n = len(outputs)
         return cls(
             turn,
             {name: float(p) for name, p in zip(outputs, values[:n], strict=True)},
-            values[n : n + marks],
-            values[n + marks :],
+            values[n : n + COLUMNS],
+            values[n + COLUMNS :],
             tuple(contacts.split(",")) if contacts else (),
         )
 
@@ -81,26 +83,31 @@ class ConversationState(BaseModel):
     disclosure: Disclosure = Field(default_factory=Disclosure)
     minor_risk: MinorRisk = Field(default_factory=MinorRisk)
     worst: dict[str, float] = Field(default_factory=dict)  #: category → highest turn score
+    worst_turn: dict[str, int] = Field(default_factory=dict)
+    #: category → (turn, score) of the last `WINDOW` turns that no later turn exceeds
+    recent: dict[str, list[tuple[int, float]]] = Field(default_factory=dict)
 
     def add(
         self,
         read: ReadTurn,
         participants: Mapping[str, Participant],
         lexicon: RestrictedLexicon,
+        lines: Mapping[str, ContextLine],
     ) -> Heard:
         """One more turn, in order; in time and memory that do not grow with the conversation."""
         turn = read.turn
         known = participants.get(turn.speaker)
         role = turn.role or (known.role if known else None)
         index = self.progress.turns
-        marks = self.progress.add(read.own, read.lent, read.scores, turn.seconds)
+        standing = self.progress.add(read.own, read.lent, read.scores, turn.seconds, lines)
         heard = Heard(
             index=index,
             speaker=turn.speaker,
             text=turn.text,
             seconds=turn.seconds,
             scores=read.scores,
-            marks=marks,
+            in_context=standing.scores,
+            marks=standing.marks,
             target=target_of(turn.text[:2000], turn.speaker, self.floor),
             contacts=read.contacts,
             role=role,
@@ -112,9 +119,19 @@ class ConversationState(BaseModel):
         for detector in (self.escalation, self.pile_on, self.raid, self.disclosure):
             detector.add(heard)
         self.minor_risk.add(heard, lexicon)
-        for name, probability in read.scores.items():
-            self.worst[name] = max(self.worst.get(name, 0.0), float(probability))
+        self._remember(index, standing.scores)
         return heard
+
+    def _remember(self, index: int, scores: Mapping[str, float]) -> None:
+        for name, probability in scores.items():
+            if probability > self.worst.get(name, -1.0):
+                self.worst[name], self.worst_turn[name] = probability, index
+            newest = self.recent.setdefault(name, [])
+            while newest and newest[-1][1] <= probability:
+                newest.pop()
+            newest.append((index, probability))
+            if newest[0][0] <= index - WINDOW:
+                del newest[0]
 
     def findings(
         self, model: ConversationModel, participants: Mapping[str, Participant]

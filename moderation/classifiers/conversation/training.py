@@ -1,32 +1,43 @@
 """Training of marks and heads: ridge, logistic regression, a line of calibration; no randomness.
 
 A head must not see marks that were fitted on the very conversation, or it would trust them too
-much: marks are refitted without each third of the conversations and applied to it. Calibration
-lines are fitted on predictions for conversations whose *idea* was held out altogether.
+much: marks are refitted without each third of the ideas and applied to it. Calibration lines are
+fitted on predictions for conversations whose *idea* was held out altogether.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from moderation.classifiers.conversation.labelled import Labelled, fold_of
-from moderation.classifiers.conversation.marks import MarkWeights, log_odds
+from moderation.classifiers.conversation.marks import (
+    COLUMNS,
+    HALF_LIFE,
+    IN_CONTEXT,
+    MARK_NAMES,
+    PER_TURN,
+    ContextLine,
+    MarkWeights,
+    log_odds,
+)
 from moderation.classifiers.conversation.model import (
     HEADS,
     ConversationDescription,
     write_model,
 )
 from moderation.classifiers.conversation.progress import SCORES, Head, Progress
-from moderation.classifiers.conversation.reading import ReadingModel, TurnReading
 from moderation.classifiers.text.calibration import Floats
+from moderation.classifiers.text.reading import ReadingModel, TurnReading
 
 #: Changes when the recipe below does.
-VERSION = "1"
+VERSION = "2"
 #: Ridge of the marks, inverse penalty of the heads; chosen on the seed conversations by idea.
 _RIDGE, _INVERSE_PENALTY = 8.0, 0.5
 #: How much one conversation weighs against the penalty, spread evenly over its turns.
@@ -43,6 +54,25 @@ class Example:
 
     labelled: Labelled
     readings: tuple[TurnReading, ...]
+
+    @cached_property
+    def odds(self) -> Floats:
+        """(turns, outputs): what each turn says by itself, as scaled log odds."""
+        return np.stack([log_odds(reading.probabilities) for reading in self.readings])
+
+    @cached_property
+    def inputs(self) -> Doubles:
+        """(turns, n): inputs of the regression; of the turn, a constant, of those before it."""
+        vectors = np.stack([reading.vector for reading in self.readings])
+        said = np.hstack([vectors, self.odds]).astype(np.float64)
+        return np.hstack([said, np.ones((len(said), 1)), _faded(said, self.labelled)])
+
+    def through(self, marks: MarkWeights) -> tuple[Floats, Floats]:
+        """What each turn says by itself and what it lends, both (turns, COLUMNS)."""
+        n = len(marks.before)
+        own = self.inputs[:, : n + 1] @ marks.own
+        lent = self.inputs[:, :n] @ marks.before
+        return own.astype(np.float32), lent.astype(np.float32)
 
 
 def read_all(
@@ -68,61 +98,142 @@ def read_all(
     ]
 
 
-def fit_marks(examples: Sequence[Example]) -> MarkWeights:
-    """Ridge regression of all marks at once."""
-    own, before, marks = [], [], []
-    for example in examples:
-        if not example.labelled.has_marks:
-            continue
-        vectors = np.stack([r.vector for r in example.readings]).astype(np.float64)
-        odds = np.stack([log_odds(r.probabilities) for r in example.readings])
-        own.append(np.hstack([vectors, odds, np.ones((len(vectors), 1))]))
-        before.append(_faded(vectors, example.labelled))
-        marks.append(example.labelled.marks())
-    inputs = np.hstack([np.vstack(own), np.vstack(before)])
-    gram = inputs.T @ inputs + _RIDGE * np.eye(inputs.shape[1])
-    solved = np.linalg.solve(gram, inputs.T @ np.vstack(marks)).astype(np.float32)
-    split = own[0].shape[1]
-    return MarkWeights(solved[:split], solved[split:])
-
-
-def _faded(vectors: Doubles, labelled: Labelled) -> Doubles:
-    """(turns, hidden): the faded mean of what came before, as `Progress` carries it."""
-    found = np.zeros_like(vectors)
-    faded = np.zeros(vectors.shape[1])
+def _faded(said: Doubles, labelled: Labelled) -> Doubles:
+    """(turns, n): the faded mean of what came before, as `Progress` carries it."""
+    found = np.zeros_like(said)
+    faded = np.zeros(said.shape[1])
     last: float | None = None
     for i, turn in enumerate(labelled.transcript.turns):
         gap = 0.0 if last is None or turn.seconds is None else max(0.0, turn.seconds - last)
-        faded = faded * 0.5 ** (gap / 86_400.0)
+        faded = faded * 0.5 ** (gap / HALF_LIFE)
         found[i] = faded
-        faded = 0.6 * faded + 0.4 * vectors[i]
+        faded = PER_TURN * faded + (1 - PER_TURN) * said[i]
         last = turn.seconds if turn.seconds is not None else last
     return found
 
 
-def features_of(example: Example, marks: MarkWeights, outputs: Sequence[str]) -> Floats:
+@dataclass(frozen=True)
+class Moments:
+    """What a ridge regression needs to know of its examples; moments add up."""
+
+    gram: Doubles  #: (inputs, inputs)
+    cross: Doubles  #: (inputs, COLUMNS)
+
+    @classmethod
+    def of(cls, examples: Sequence[Example], width: int) -> Self:
+        """Of the examples that have marks; ``width`` inputs."""
+        gram, cross = np.zeros((width, width)), np.zeros((width, COLUMNS))
+        for example in examples:
+            if example.labelled.has_marks:
+                gram += example.inputs.T @ example.inputs
+                cross += example.inputs.T @ example.labelled.columns()
+        return cls(gram, cross)
+
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(self.gram + other.gram, self.cross + other.cross)
+
+    def __sub__(self, other: Moments) -> Moments:
+        return Moments(self.gram - other.gram, self.cross - other.cross)
+
+    def marks(self) -> MarkWeights:
+        """Ridge regression of all columns at once."""
+        ridge = self.gram + _RIDGE * np.eye(len(self.gram))
+        solved = np.linalg.solve(ridge, self.cross).astype(np.float32)
+        split = (len(solved) + 1) // 2
+        return MarkWeights(solved[:split], solved[split:])
+
+
+def fit_marks(examples: Sequence[Example]) -> MarkWeights:
+    """Ridge regression of marks and leanings on these conversations."""
+    return Moments.of(examples, examples[0].inputs.shape[1]).marks()
+
+
+def leanings_of(example: Example, marks: MarkWeights) -> Floats:
+    """(turns, IN_CONTEXT): how far each turn leans towards a category where it stands."""
+    progress = Progress()
+    turns = example.labelled.transcript.turns
+    rows = [
+        progress.columns(own, lent, turn.seconds)
+        for turn, own, lent in zip(turns, *example.through(marks), strict=True)
+    ]
+    return np.asarray(rows, np.float32)[:, len(MARK_NAMES) :]
+
+
+def fit_lines(
+    examples: Sequence[Example], leanings: Sequence[Floats], outputs: Sequence[str]
+) -> dict[str, ContextLine]:
+    """Calibration of turns in context.
+
+    Args:
+        leanings: of each example, from marks that were fitted without its idea.
+    """
+    stacked = np.vstack(leanings)
+    odds = np.vstack([example.odds for example in examples])
+    truth = np.vstack([e.labelled.columns() for e in examples])[:, len(MARK_NAMES) :]
+    lines = {}
+    for column, name in enumerate(IN_CONTEXT):
+        inputs = np.stack([odds[:, list(outputs).index(name)], stacked[:, column]], axis=1)
+        even = np.ones(len(inputs))
+        own, leaning, constant = _logistic(inputs, truth[:, column].astype(float), even, 1.0)
+        lines[name] = ContextLine(own=max(own, 0), leaning=max(leaning, 0), constant=constant)
+    return lines
+
+
+def features_of(
+    example: Example,
+    marks: MarkWeights,
+    lines: Mapping[str, ContextLine],
+    outputs: Sequence[str],
+) -> Floats:
     """(turns, `FEATURES`): what the heads see after each turn."""
     columns = {name: i for i, name in enumerate(outputs) if name in SCORES}
     progress = Progress()
     rows = []
-    for turn, reading in zip(example.labelled.transcript.turns, example.readings, strict=True):
-        own, lent = marks.of_turn(reading)
-        scores = {name: float(reading.probabilities[i]) for name, i in columns.items()}
-        progress.add(own, lent, scores, turn.seconds)
+    own, lent = example.through(marks)
+    for i, turn in enumerate(example.labelled.transcript.turns):
+        probabilities = example.readings[i].probabilities
+        scores = {name: float(probabilities[column]) for name, column in columns.items()}
+        progress.add(own[i], lent[i], scores, turn.seconds, lines)
         rows.append(progress.features())
     return np.stack(rows)
 
 
-def fit_parts(
-    examples: Sequence[Example], outputs: Sequence[str]
-) -> tuple[MarkWeights, dict[str, Head]]:
-    """Marks and uncalibrated heads."""
-    marked = [e for e in examples if e.labelled.has_marks]
-    thirds = [
-        fit_marks([e for e in marked if fold_of(e.labelled.id, _THIRDS) != third])
-        for third in range(_THIRDS)
+@dataclass(frozen=True)
+class Parts:
+    """A fitted model, its heads not yet calibrated."""
+
+    marks: MarkWeights
+    lines: dict[str, ContextLine]
+    heads: dict[str, Head]
+
+    def curve(self, example: Example, outputs: Sequence[str]) -> dict[str, Floats]:
+        """Head → (turns,) log odds after each turn."""
+        features = features_of(example, self.marks, self.lines, outputs)
+        return {n: features @ np.asarray(h.weights) + h.bias for n, h in self.heads.items()}
+
+
+def fit_parts(examples: Sequence[Example], outputs: Sequence[str]) -> Parts:
+    """Marks, lines and uncalibrated heads.
+
+    Lines and heads see marks that were fitted without the third of the ideas that the
+    conversation's idea belongs to.
+    """
+    thirds = [fold_of(e.labelled.idea, _THIRDS) for e in examples]
+    width = examples[0].inputs.shape[1]
+    moments = [
+        Moments.of([e for e, third in zip(examples, thirds, strict=True) if third == own], width)
+        for own in range(_THIRDS)
     ]
-    features = [features_of(e, thirds[fold_of(e.labelled.id, _THIRDS)], outputs) for e in examples]
+    whole = moments[0] + moments[1] + moments[2]
+    apart = [(whole - own).marks() for own in moments]
+    marked = [(e, third) for e, third in zip(examples, thirds, strict=True) if e.labelled.has_marks]
+    lines = fit_lines(
+        [e for e, _ in marked], [leanings_of(e, apart[third]) for e, third in marked], outputs
+    )
+    features = [
+        features_of(e, apart[third], lines, outputs)
+        for e, third in zip(examples, thirds, strict=True)
+    ]
     heads = {}
     for name in HEADS:
         used = [(e, f) for e, f in zip(examples, features, strict=True) if _counts(e, name)]
@@ -132,7 +243,7 @@ def fit_parts(
         )
         solved = _logistic(np.vstack([f for _, f in used]), truth, weights, _INVERSE_PENALTY)
         heads[name] = Head(weights=tuple(map(float, solved[:-1])), bias=float(solved[-1]))
-    return fit_marks(marked), heads
+    return Parts(whole.marks(), lines, heads)
 
 
 def _is(example: Example, head: str) -> bool:
@@ -178,13 +289,11 @@ def held_out_curves(
     curves: dict[str, dict[str, Floats]] = {name: {} for name in HEADS}
     for held in sorted({group(e.labelled) for e in examples}):
         rest = [e for e in examples if group(e.labelled) != held]
-        marks, heads = fit_parts([*rest, *extra], outputs)
+        parts = fit_parts([*rest, *extra], outputs)
         for example in examples:
-            if group(example.labelled) != held:
-                continue
-            features = features_of(example, marks, outputs)
-            for name, head in heads.items():
-                curves[name][example.labelled.id] = features @ np.asarray(head.weights) + head.bias
+            if group(example.labelled) == held:
+                for name, curve in parts.curve(example, outputs).items():
+                    curves[name][example.labelled.id] = curve
     return curves
 
 
@@ -225,13 +334,14 @@ def train(
     examples = read_all(reader, [*conversations, *transcripts], log)
     own, extra = examples[: len(conversations)], examples[len(conversations) :]
     log("fitting on every conversation")
-    marks, heads = fit_parts(examples, reader.outputs)
+    parts = fit_parts(examples, reader.outputs)
     log("fitting without each idea, for calibration")
     curves = held_out_curves(own, reader.outputs, by_idea, extra)
-    heads = {name: calibrated(head, curves[name], own, name) for name, head in heads.items()}
+    heads = {name: calibrated(head, curves[name], own, name) for name, head in parts.heads.items()}
     return write_model(
         folder,
-        marks,
+        parts.marks,
+        parts.lines,
         heads,
         version=VERSION,
         calibration_version=f"{VERSION}-by-idea",

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from moderation.items import AgeBracket, Item, Surface, Text, Turn
+from moderation.items import AgeBracket, Item, Participant, Surface, Turn
 
 MINORS = frozenset({AgeBracket.UNDER_13, AgeBracket.FROM_13_TO_15, AgeBracket.FROM_16_TO_17})
-
-
-class Participant(BaseModel):
-    """What the platform knows about a speaker, as far as detectors need it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: Annotated[Text, Field(max_length=500)]
-    role: str | None = Field(default=None, max_length=100)  #: host, listener, seller …
-    account_age_days: int | None = Field(default=None, ge=0)
-    age: AgeBracket = AgeBracket.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +55,5 @@ def participants_of(item: Item) -> dict[str, Participant]:
     others = [name for name in speakers if name != author]
     if item.recipient_age is not None and len(others) == 1:
         found[others[0]] = found[others[0]].model_copy(update={"age": item.recipient_age})
-    given: Iterable[object] = getattr(item, "participants", ())
-    for entry in given:
-        participant = Participant.model_validate(entry, from_attributes=True)
-        found[participant.id] = participant
+    found |= {participant.id: participant for participant in item.participants}
     return found

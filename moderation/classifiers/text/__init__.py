@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
-# Threads that spin while they wait make every process on a busy machine ten times slower. The
-# OpenMP runtime reads this once, when torch is first imported; who set it otherwise is respected.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 from moderation.classifiers.base import Classifier
 from moderation.classifiers.text.classifier import TextClassifier
 from moderation.classifiers.text.contacts import ContactTokens
 from moderation.classifiers.text.language import LanguageIdentifier
+from moderation.classifiers.text.reading import reading_model
 from moderation.settings import Settings
 
 __all__ = ["ContactTokens", "LanguageIdentifier", "TextClassifier", "contacts", "text"]
@@ -24,6 +19,9 @@ def text(settings: Settings) -> Classifier:
         from moderation.classifiers.text.huggingface import HuggingFaceClassifier
 
         return HuggingFaceClassifier.from_settings(settings)
+    if "conversation" in settings.classifiers:
+        # One model for both: what it has read as a turn is not computed again.
+        return TextClassifier(reading_model(settings))
     return TextClassifier.from_settings(settings)
 
 

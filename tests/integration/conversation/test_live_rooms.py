@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from random import Random
 
 import pytest
 from sqlalchemy import func, select
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from moderation.classifiers.conversation import (
     ConversationClassifier,
     Participant,
+    ReadTurn,
     Transcript,
     as_json,
 )
 from moderation.classifiers.conversation.labelled import seed_conversations
-from moderation.items import Turn
+from moderation.classifiers.conversation.transcript import in_order
+from moderation.items import Item, Turn
 from moderation.records import Database
 from moderation.records.conversations import StoredConversation, StoredTurn
+from moderation.records.item_tables import StoredItem
 from moderation.records.queue_tables import Job
 from moderation.screening import Screener
 from moderation.service.live_rooms import ConversationClosed, LiveRooms, UnknownConversation
@@ -188,3 +193,91 @@ def test_a_turn_is_told_where_it_stands(rooms: LiveRooms) -> None:
     first, second, third = rooms.append("room", turns).heard
     assert (first["target"], second["target"], third["target"]) == (None, "ana", "bo")
     assert second["hostility"] > first["hostility"]
+
+
+def test_a_closed_room_has_the_scores_of_its_transcript_screened_at_once(
+    rooms: LiveRooms, screener: Screener
+) -> None:
+    insult = Turn(id="0", speaker="B", text="you are pathetic, delete this garbage", language="en")
+    turns = [insult, *in_english(SCAM.transcript.turns), *in_english(CHAT.transcript.turns)]
+    turns = [turn.model_copy(update={"id": str(i)}) for i, turn in enumerate(turns)]
+    people = tuple(SCAM.transcript.participants.values())
+    for at in range(0, len(turns), 7):
+        rooms.append("room", turns[at : at + 7], people, FACTS)
+    item = Item(id="at once", surface="direct_message", turns=tuple(turns), participants=people)
+    [whole] = screener.ensemble.assess([item])
+    final = rooms.close("room").scores
+    for name in ("fraud_phishing", "offplatform_luring", "harassment", "toxicity", "self_harm"):
+        assert final[name] == pytest.approx(whole.scores[name], abs=2e-3), name
+
+
+def test_a_room_that_nobody_closes_is_closed_when_it_has_been_idle(
+    rooms: LiveRooms, database: Database
+) -> None:
+    rooms.append("quiet", [Turn(id="1", speaker="a", text="anybody here?")])
+    assert rooms.close_idle(3600) == []
+    assert rooms.close_idle(-1) == ["quiet"]
+    assert stored(database, "quiet").closed_at is not None
+    assert rooms.close_idle(-1) == []
+
+
+def test_after_a_change_of_the_models_every_turn_is_read_again_and_no_writer_waits_for_it(
+    rooms: LiveRooms, database: Database, screener: Screener, classifier: ConversationClassifier
+) -> None:
+    turns = in_english(SCAM.transcript.turns)
+    people = list(SCAM.transcript.participants.values())
+    rooms.append("room", turns[:-1], people, FACTS)
+    with database.write() as session:
+        row = session.get(StoredConversation, "room")
+        assert row is not None
+        row.model, row.state = "of last year", '{"what": "it looked like then"}'
+        for turn in session.execute(select(StoredTurn)).scalars():
+            turn.reading = b"of last year"
+            session.add(turn)
+        session.add(row)
+    transaction = threading.local()
+    writes = database.write
+
+    class Watched(ConversationClassifier):
+        def read(self, turns: Sequence[Turn], languages: Sequence[str]) -> list[ReadTurn]:
+            assert not getattr(transaction, "open", False)
+            return super().read(turns, languages)
+
+    @contextmanager
+    def watched(**options: bool) -> Iterator[Session]:
+        with writes(**options) as session:
+            transaction.open = True
+            try:
+                yield session
+            finally:
+                transaction.open = False
+
+    database.write = watched  # type: ignore[method-assign]
+    again = LiveRooms(database, screener, Watched(classifier.reader, classifier.model))
+    again.append("room", turns[-1:], people)
+    assert stored(database, "room").state == offline(classifier, turns)
+
+
+def test_a_job_names_the_language_that_the_room_speaks(
+    rooms: LiveRooms, database: Database
+) -> None:
+    rooms.append("room", in_english(SCAM.transcript.turns), facts=FACTS)
+    with database.read() as session:
+        [language] = session.execute(select(col(StoredItem.language))).scalars().all()
+    assert language == "en"
+
+
+def test_a_turn_of_a_megabyte_and_a_clock_gone_mad_end_as_offline(
+    rooms: LiveRooms, database: Database, classifier: ConversationClassifier
+) -> None:
+    turns = [
+        Turn(id="1", speaker="", text="hello", seconds=1e15, language="en"),
+        Turn(id="2", speaker="nobody knows", text="pay now " * 131_072, language="en"),
+        Turn(id="3", speaker="a", text="and again", seconds=0, language="en"),
+        Turn(id="4", speaker="a", text="\ud800\x00", language="en"),
+    ]
+    for turn in turns:
+        rooms.append("mad", [turn])
+    ordered = [turns[i] for i in in_order(turns)]
+    state = classifier.follow(Transcript(tuple(ordered)), classifier.read(ordered, ["en"] * 4))
+    assert stored(database, "mad").state == as_json(state)

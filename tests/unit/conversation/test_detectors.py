@@ -15,7 +15,7 @@ from moderation.classifiers.conversation import (
     from_json,
 )
 from moderation.classifiers.conversation.heard import Finding
-from moderation.classifiers.conversation.marks import MARK_NAMES
+from moderation.classifiers.conversation.marks import COLUMNS, MARK_NAMES
 from moderation.classifiers.conversation.minor_risk import RestrictedLexicon
 from moderation.classifiers.conversation.model import (
     FOLDER,
@@ -38,10 +38,11 @@ def model() -> ConversationModel:
 
 def said(speaker: str, text: str = "…", seconds: float | None = None, **facts: float) -> ReadTurn:
     """A turn of which some scores and marks (by name) are known."""
-    own = np.array([facts.get(name, 0.0) for name in MARK_NAMES], np.float32)
+    own = np.zeros(COLUMNS, np.float32)
+    own[: len(MARK_NAMES)] = [facts.get(name, 0.0) for name in MARK_NAMES]
     scores = {name: p for name, p in facts.items() if name not in MARK_NAMES}
     turn = Turn(id=f"{speaker}{text}{seconds}", speaker=speaker, text=text, seconds=seconds)
-    return ReadTurn(turn, scores, own, np.zeros(len(MARK_NAMES), np.float32))
+    return ReadTurn(turn, scores, own, np.zeros(COLUMNS, np.float32))
 
 
 def found(
@@ -50,7 +51,7 @@ def found(
     known = {person.id: person for person in people}
     state = ConversationState()
     for turn in turns:
-        state.add(turn, known, NOTHING)
+        state.add(turn, known, NOTHING, {})
     return {finding.name.split(".")[1]: finding for finding in state.findings(model, known)}
 
 
@@ -112,7 +113,10 @@ def test_a_restricted_term_from_outside_counts_and_is_not_kept() -> None:
     }
     state = ConversationState()
     state.add(
-        said("a", "the Placeholder-Term again"), people, RestrictedLexicon(["placeholder-term"])
+        said("a", "the Placeholder-Term again"),
+        people,
+        RestrictedLexicon(["placeholder-term"]),
+        {},
     )
     [finding] = state.minor_risk.findings(has_minor=True)
     assert finding.probability > 0.4
@@ -134,7 +138,7 @@ def test_encouragement_is_told_apart_from_distress(model: ConversationModel) -> 
     disclosed = [said("a", self_harm=0.9, distress=0.6)] * 3
     state = ConversationState()
     for turn in [*disclosed, said("b", encouragement=0.6)]:
-        state.add(turn, {}, NOTHING)
+        state.add(turn, {}, NOTHING, {})
     kinds = {f.aspect: f.probability for f in state.disclosure.findings(0.9)}
     assert kinds["distress"] == 0.9
     assert kinds["encouragement"] > 0.5
@@ -143,11 +147,11 @@ def test_encouragement_is_told_apart_from_distress(model: ConversationModel) -> 
 def test_the_way_of_a_scam_is_told_with_its_stages(model: ConversationModel) -> None:
     turns = [
         said("a"),
-        said("a", trust=0.7),
+        said("a", trust=0.9),
         said("a", wealth_hint=0.7),
-        said("a", platform=0.7, fraud_phishing=0.5),
-        said("a", payment=0.9, fraud_phishing=0.8),
-        said("a", fee=0.8, fraud_phishing=0.8),
+        said("a", platform=0.7, fraud_phishing=0.9),
+        said("a", payment=0.9, fraud_phishing=0.98),
+        said("a", fee=0.8, fraud_phishing=0.98),
     ]
     findings = found(model, turns)
     scam = findings["scam_progression"]
@@ -222,12 +226,12 @@ def test_a_state_that_was_put_away_and_read_back_goes_on_the_same(
     ]
     at_once, by_parts = ConversationState(), ConversationState()
     for i, turn in enumerate(turns):
-        at_once.add(turn, {}, NOTHING)
+        at_once.add(turn, {}, NOTHING, {})
         if i == cut:
             by_parts = from_json(as_json(by_parts))
         outputs = tuple(sorted(turn.scores))
         again = ReadTurn.unpacked(turn.turn, turn.packed(outputs), outputs)
-        by_parts.add(again, {}, NOTHING)
+        by_parts.add(again, {}, NOTHING, {})
     for state in (at_once, by_parts):
         assert len(as_json(state)) < 20_000
     numbers = [s.progress.features() for s in (at_once, by_parts)]
@@ -240,5 +244,5 @@ def test_the_state_stays_small_in_a_room_of_thousands() -> None:
     state = ConversationState()
     for i in range(3000):
         turn = said(f"speaker {i}", f"word {i} " * 40, float(i), harassment=0.6, self_harm=0.6)
-        state.add(turn, {}, NOTHING)
+        state.add(turn, {}, NOTHING, {})
     assert len(as_json(state)) < 40_000
