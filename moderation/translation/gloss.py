@@ -83,7 +83,10 @@ class ChineseGloss:
         text = readable(text[:LONGEST])
         words = list(self._words(text))
         sounds = pypinyin.lazy_pinyin(
-            words, style=pypinyin.Style.TONE3, neutral_tone_with_five=True, errors=_letters
+            words,
+            style=pypinyin.Style.TONE3,
+            neutral_tone_with_five=True,
+            errors=_letters,  # type: ignore[arg-type]
         )
         glossed: list[GlossedWord] = []
         at = 0

@@ -1,124 +1,275 @@
-"""An evaluation as one HTML page without scripts: tables, bars and reliability diagrams."""
+"""An evaluation as one HTML page without scripts: for one model, or for two side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
-from moderation.tuning.evaluation import Cell, Evaluation, ReliabilityPoint
+from moderation.tuning.evaluation import Cell, Evaluation, HarmlessRate
+from moderation.tuning.evaluation_plots import COLOURS, reliability, whiskers
 
 _STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;
-color:#1b1f24}
-table{border-collapse:collapse;margin:.5rem 0 2rem}th,td{padding:.25rem .7rem;text-align:right;
-border-bottom:1px solid #dde1e6;font-variant-numeric:tabular-nums}th:first-child,td:first-child{
-text-align:left}h2{margin-top:2.2rem}.plots{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0}
-figcaption{font-size:13px}.note{color:#57606a;font-size:13px}.interval{color:#57606a}
+:root{color-scheme:light dark;--one:light-dark(#0b6e99,#5bb3d8);--two:light-dark(#b3541e,#e59a66);
+--line:light-dark(#dde1e6,#3a4048);--dim:light-dark(#57606a,#9aa4ae)}
+body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:84rem;padding:0 1.5rem;
+background:light-dark(#fff,#15181b);color:light-dark(#1b1f24,#e3e6e8)}
+h1{font-size:1.6rem;margin:0}h2{margin:2.2rem 0 .4rem;font-size:1.2rem}
+table{border-collapse:collapse;margin:.5rem 0 1rem}th,td{padding:.2rem .6rem;text-align:right;
+border-bottom:1px solid var(--line);font-variant-numeric:tabular-nums;white-space:nowrap}
+th{font-weight:600;position:sticky;top:0;background:light-dark(#fff,#15181b)}
+.l{text-align:left}.wide{overflow-x:auto}.plots{display:flex;flex-wrap:wrap;gap:1rem 1.4rem}
+figure{margin:0}figcaption,.note,summary{font-size:.87rem;color:var(--dim)}
+.note{max-width:60rem;margin:.2rem 0}
+.interval{color:var(--dim);font-size:.87em}.worse{font-weight:600}
+.tiles{display:flex;flex-wrap:wrap;gap:1rem;margin:1rem 0}.tile{border:1px solid var(--line);
+border-radius:6px;padding:.5rem .9rem;min-width:11rem}.tile b{display:block;font-size:1.25rem}
+svg{font:12px system-ui,sans-serif;max-width:100%}svg text{fill:currentColor}
+svg .tick{fill:var(--dim)}.grid,.frame{stroke:var(--line);fill:none}
+.diagonal{stroke:var(--dim);stroke-dasharray:4}summary{cursor:pointer;margin:.4rem 0}
 """
-_SIZE = 150
-_READING = (
-    "Average precision (AP) and ROC-AUC do not depend on a threshold; brackets hold 95% bootstrap "
-    "intervals. Rows whose label is unknown are left out of that label's figures."
-)
-_RELIABILITY = (
-    "Predicted probability to the right, observed share of positives upwards; on the diagonal a "
-    "probability means what it says."
-)
 
 
 def report_html(evaluations: Sequence[Evaluation]) -> str:
-    """One page for one model, or for two side by side."""
+    """One page; the first model's cells decide which lines there are."""
     first = evaluations[0]
     names = " and ".join(escape(e.model) for e in evaluations)
     parts = [
         "<!doctype html><html lang='en'><meta charset='utf-8'>",
+        "<meta name='viewport' content='width=device-width'>",
         f"<title>Evaluation of {names}</title><style>{_STYLE}</style>",
-        f"<h1>Evaluation of {names}</h1>",
-        f"<p>{first.rows:,} rows. {_READING}</p>",
-        "<h2>By category</h2>",
-        _table(evaluations, [c for c in first.cells if c.by == "all"], "category"),
-        f"<h2>Reliability</h2><p class='note'>{_RELIABILITY}</p>",
+        f"<h1>Evaluation on {first.rows:,} rows</h1>",
+        _legend(evaluations),
+        _tiles(evaluations),
+        "<h2>Ranking, by category</h2>",
+        _note(
+            "Average precision (AP) with its 95% bootstrap interval. AP and ROC-AUC need no "
+            "threshold. Rows whose label is unknown are left out of that label's figures; a line "
+            "has at least ten rows of each kind."
+        ),
+        _plot(evaluations),
+        _table(evaluations, [c for c in first.cells if c.by == "all"], with_slice=False),
+        *_policy(evaluations),
+        "<h2>Calibration</h2>",
+        _note(
+            "Predicted probability to the right, observed share of positives upwards: on the "
+            "diagonal a probability means what it says for this mixture of rows."
+        ),
         "<div class='plots'>",
-        *(_reliability(category, points) for category, points in first.reliability.items()),
+        *(reliability(category, evaluations) for category in first.reliability),
         "</div>",
-        "<h2>Harmless rows flagged by any output</h2>",
-        _harmless_table(evaluations),
+        *_harmless(evaluations),
+        *_identity(evaluations),
     ]
-    for by in ("language", "source"):
-        parts.append(f"<h2>By {by}</h2>")
+    for by in ("language", "source", "language and source"):
         cells = sorted((c for c in first.cells if c.by == by), key=lambda c: (c.category, c.slice))
-        parts.append(_table(evaluations, cells, by))
-    return "\n".join(parts)
+        if cells:
+            table = _table(evaluations, cells, with_slice=True)
+            opened = "" if by == "language and source" else " open"
+            parts.append(
+                f"<h2>By {by}</h2><details{opened}><summary>{len(cells)} lines</summary>"
+                f"{table}</details>"
+            )
+    return "\n".join(parts) + "\n</html>\n"
 
 
-def _table(evaluations: Sequence[Evaluation], cells: Sequence[Cell], by: str) -> str:
-    heads = ["category"] if by == "category" else ["category", by]
-    heads += ["rows", "positives"]
-    for evaluation in evaluations:
-        mark = f" ({escape(evaluation.model)})" if len(evaluations) > 1 else ""
-        heads += [f"AP{mark}", f"ROC-AUC{mark}", f"F1 at .5{mark}", f"calibration error{mark}"]
+def _note(text: str) -> str:
+    return f"<p class='note'>{text}</p>"
+
+
+def _legend(evaluations: Sequence[Evaluation]) -> str:
+    return "<p>" + " &nbsp; ".join(
+        f"<span style='color:{COLOURS[i % 2]}'>●</span> {escape(e.model)}"
+        for i, e in enumerate(evaluations)
+    ) + "</p>"  # fmt: skip
+
+
+def _tiles(evaluations: Sequence[Evaluation]) -> str:
+    def values(of: Callable[[Evaluation], str]) -> str:
+        return " · ".join(
+            f"<span style='color:{COLOURS[i % 2]}'>{of(e)}</span>"
+            for i, e in enumerate(evaluations)
+        )
+
+    tiles = [
+        ("mean AP over categories", values(_mean_precision)),
+        ("harmless rows flagged at review", values(_flagged)),
+        ("most against least flagged language (aim: ≤ 2)", values(_ratio)),
+        ("sentences naming attacked groups, against average (aim: ≤ 1.2)", values(_identity_ratio)),
+    ]
+    return (
+        "<div class='tiles'>"
+        + "".join(f"<div class='tile'><b>{value}</b>{name}</div>" for name, value in tiles)
+        + "</div>"
+    )
+
+
+def _mean_precision(evaluation: Evaluation) -> str:
+    values = [c.average_precision.value for c in evaluation.cells if c.by == "all"]
+    return f"{sum(values) / len(values):.3f}" if values else "–"
+
+
+def _flagged(evaluation: Evaluation) -> str:
+    rate = next((r for r in evaluation.harmless if r.by == "all"), None)
+    return "–" if rate is None or rate.at_review is None else f"{rate.at_review:.1%}"
+
+
+def _ratio(evaluation: Evaluation) -> str:
+    found = evaluation.harmless_ratio()
+    return "–" if found is None else f"{found[0]:.1f} ({escape(found[1])}/{escape(found[2])})"
+
+
+def _identity_ratio(evaluation: Evaluation) -> str:
+    if evaluation.identity is None or evaluation.identity.ratio is None:
+        return "–"
+    return f"{evaluation.identity.ratio:.2f}"
+
+
+def _plot(evaluations: Sequence[Evaluation]) -> str:
+    names = [c.category for c in evaluations[0].cells if c.by == "all"]
+    found = [[e.cell(name) for name in names] for e in evaluations]
+    return whiskers(names, [[c.average_precision if c else None for c in own] for own in found])
+
+
+def _table(evaluations: Sequence[Evaluation], cells: Sequence[Cell], *, with_slice: bool) -> str:
+    heads = ["category", *(["part"] if with_slice else []), "rows", "positives"]
+    each = ["AP", "ROC-AUC", "F1 at .5", "F1 at review", "calibration error"]
     lines = []
     for cell in cells:
-        row = [escape(cell.category)] + ([escape(cell.slice)] if by != "category" else [])
+        row = [escape(cell.category), *([escape(cell.slice)] if with_slice else [])]
         row += [f"{cell.rows:,}", f"{cell.positives:,}"]
         for evaluation in evaluations:
             found = evaluation.cell(cell.category, cell.by, cell.slice)
-            row += _figures(found) if found else ["–"] * 4
-        lines.append("<tr><td>" + "</td><td>".join(row) + "</td></tr>")
-    head = "".join(f"<th>{h}</th>" for h in heads)
-    return f"<table><tr>{head}</tr>{''.join(lines)}</table>"
+            row += _figures(found) if found else ["–"] * len(each)
+        lines.append(row)
+    return _rows([*heads, *each * len(evaluations)], lines, 2 if with_slice else 1)
 
 
 def _figures(cell: Cell) -> list[str]:
-    precision, auc = cell.average_precision, cell.roc_auc
-    interval = (
-        f" <span class='interval'>[{precision.low:.3f}, {precision.high:.3f}]</span>"
-        if precision.low is not None and precision.high is not None
-        else ""
-    )
+    review = next((p for p in cell.at_policy if p.purpose == "review"), None)
     return [
-        f"{precision.value:.3f}{interval}",
-        f"{auc.value:.3f}",
+        _with_interval(cell.average_precision),
+        f"{cell.roc_auc.value:.3f}",
         f"{cell.f1['0.5']:.3f}",
+        f"{review.f1.value:.3f}" if review else "–",
         f"{cell.calibration_error:.3f}",
     ]
 
 
-def _harmless_table(evaluations: Sequence[Evaluation]) -> str:
-    heads = "<th>set</th><th>rows</th>"
-    for evaluation in evaluations:
-        name = f" ({escape(evaluation.model)})" if len(evaluations) > 1 else ""
-        heads += f"<th>at .5{name}</th><th>at .8{name}</th><th>mostly by{name}</th>"
+def _with_interval(figure: object) -> str:
+    value, low, high = (getattr(figure, name) for name in ("value", "low", "high"))
+    if low is None or high is None:
+        return f"{value:.3f}"
+    return f"{value:.3f} <span class='interval'>[{low:.3f}, {high:.3f}]</span>"
+
+
+def _rows(heads: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:
+    def cells(tag: str, row: Sequence[str]) -> str:
+        return "".join(
+            f"<{tag}{' class=l' if i < left else ''}>{value}</{tag}>" for i, value in enumerate(row)
+        )
+
+    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+    return f"<div class='wide'><table><tr>{cells('th', heads)}</tr>{body}</table></div>"
+
+
+def _policy(evaluations: Sequence[Evaluation]) -> list[str]:
     lines = []
-    for rate in evaluations[0].harmless:
-        row = f"<td>{escape(rate.by)}: {escape(rate.slice)}</td><td>{rate.rows:,}</td>"
+    for cell in evaluations[0].cells:
+        if cell.by != "all":
+            continue
+        for index, point in enumerate(cell.at_policy):
+            row = [escape(cell.category), point.purpose, f"{point.threshold:.2f}"]
+            for evaluation in evaluations:
+                found = evaluation.cell(cell.category)
+                own = found.at_policy[index] if found and len(found.at_policy) > index else None
+                row += (
+                    [f"{own.precision:.3f}", f"{own.recall:.3f}", _with_interval(own.f1)]
+                    if own
+                    else ["–"] * 3
+                )
+            lines.append(row)
+    if not lines:
+        return []
+    heads = ["category", "purpose", "threshold", *["precision", "recall", "F1"] * len(evaluations)]
+    return [
+        "<h2>At the thresholds of the policy in force</h2>",
+        _note(
+            "<i>review</i>: the lowest score from which any rule sends an item to a person or does "
+            "more; <i>act</i>: the lowest from which a rule restricts the item or its author."
+        ),
+        _rows(heads, lines, 2),
+    ]
+
+
+def _harmless(evaluations: Sequence[Evaluation]) -> list[str]:
+    rates = [r for r in evaluations[0].harmless if r.by != "language and source"]
+    if not rates:
+        return []
+    heads = ["rows", "part", "number"]
+    heads += ["at review", "at .5", "at .8", "mostly by"] * len(evaluations)
+    lines = []
+    for rate in rates:
+        row = [escape(rate.by), escape(rate.slice), f"{rate.rows:,}"]
         for evaluation in evaluations:
-            own = next(
-                (r for r in evaluation.harmless if (r.by, r.slice) == (rate.by, rate.slice)), None
-            )
-            row += (
-                f"<td>{own.flagged['0.5']:.1%}</td><td>{own.flagged['0.8']:.1%}</td>"
-                f"<td>{escape(own.worst_category)}</td>"
-                if own
-                else "<td>–</td><td>–</td><td>–</td>"
-            )
-        lines.append(f"<tr>{row}</tr>")
-    return f"<table><tr>{heads}</tr>{''.join(lines)}</table>"
+            row += _rates(evaluation, rate)
+        lines.append(row)
+    return [
+        "<h2>Harmless rows that are flagged</h2>",
+        _note(
+            "Rows with at least three known labels, none of which applies. A flag counts where its "
+            "label is known. <i>At review</i>: any rule would do something; 95% Wilson intervals."
+        ),
+        _rows(heads, lines, 2),
+    ]
 
 
-def _reliability(category: str, points: Sequence[ReliabilityPoint]) -> str:
-    dots = "".join(
-        f"<circle cx='{p.predicted * _SIZE:.1f}' cy='{(1 - p.observed) * _SIZE:.1f}' r='3' "
-        f"fill='#0b6e99'><title>predicted {p.predicted:.2f}, observed {p.observed:.2f}, "
-        f"{p.rows} rows</title></circle>"
-        for p in points
-    )
-    line = " ".join(f"{p.predicted * _SIZE:.1f},{(1 - p.observed) * _SIZE:.1f}" for p in points)
-    return (
-        f"<figure><svg width='{_SIZE + 8}' height='{_SIZE + 8}' viewBox='-4 -4 {_SIZE + 8} "
-        f"{_SIZE + 8}' role='img' aria-label='Reliability of {escape(category)}'>"
-        f"<rect width='{_SIZE}' height='{_SIZE}' fill='none' stroke='#c9d1d9'/>"
-        f"<line x1='0' y1='{_SIZE}' x2='{_SIZE}' y2='0' stroke='#c9d1d9' stroke-dasharray='4'/>"
-        f"<polyline points='{line}' fill='none' stroke='#0b6e99'/>{dots}</svg>"
-        f"<figcaption>{escape(category)}</figcaption></figure>"
-    )
+def _rates(evaluation: Evaluation, like: HarmlessRate) -> list[str]:
+    own = next((r for r in evaluation.harmless if (r.by, r.slice) == (like.by, like.slice)), None)
+    if own is None:
+        return ["–"] * 4
+    low, high = own.at_review_interval
+    return [
+        "–"
+        if own.at_review is None
+        else f"{own.at_review:.1%} <span class='interval'>[{low:.1%}, {high:.1%}]</span>",
+        f"{own.flagged['0.5']:.1%}",
+        f"{own.flagged['0.8']:.1%}",
+        escape(own.worst_category) if own.flagged["0.5"] else "–",
+    ]
+
+
+def _identity(evaluations: Sequence[Evaluation]) -> list[str]:
+    measured = [(e.model, e.identity) for e in evaluations if e.identity is not None]
+    if not measured:
+        return []
+    lines = []
+    for model, rates in measured:
+        low, high = rates.identity_interval
+        worst = ", ".join(
+            f"{escape(t.term)} ({t.language}, {t.flagged:.0%})" for t in rates.worst if t.flagged
+        )
+        lines.append(
+            [
+                escape(model),
+                f"{rates.sentences:,}",
+                (
+                    f"{rates.flagged_identity:.2%} <span class='interval'>[{low:.2%}, {high:.2%}]"
+                    "</span>"
+                ),
+                f"{rates.flagged_other:.2%}",
+                "–" if rates.ratio is None else f"{rates.ratio:.2f}",
+                f"<span style='white-space:normal'>{worst or 'none'}</span>",
+            ]
+        )
+    return [
+        "<h2>Harmless sentences that name groups of people</h2>",
+        _note(
+            "The same sentences in 15 languages name groups that are often attacked, and groups "
+            "that hardly anybody is; nothing was trained on them. Flagged by any output at review."
+        ),
+        _rows(
+            ["model", "sentences", "attacked groups", "others", "against average", "most flagged"],
+            lines,
+            1,
+        ),
+    ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from moderation.policy import load_packs
+from moderation.settings import Settings
 from moderation.tuning.evaluation import (
     NothingToEvaluate,
     ScoredRows,
@@ -16,6 +18,8 @@ from moderation.tuning.evaluation import (
     roc_auc,
 )
 from moderation.tuning.evaluation_report import report_html
+from moderation.tuning.identity_sentences import identity_rates, identity_rows
+from moderation.tuning.policy_thresholds import PolicyThresholds, thresholds_of
 
 GENERATOR = np.random.default_rng(5)
 LABELS = (GENERATOR.random(400) < 0.3).astype(float)
@@ -52,6 +56,9 @@ def test_true_probabilities_have_no_calibration_error_and_doubled_ones_do() -> N
     labels = (GENERATOR.random(20_000) < truth).astype(float)
     assert calibration_error(labels, truth) < 0.02
     assert calibration_error(labels, np.clip(truth * 2, 0, 1)) > 0.2
+
+
+THRESHOLDS = {"toxicity": PolicyThresholds(review=0.4, act=0.6)}
 
 
 def rows() -> ScoredRows:
@@ -100,7 +107,46 @@ def test_rows_without_any_label_are_refused() -> None:
 
 
 def test_the_report_escapes_names_from_files() -> None:
-    page = report_html([evaluate(rows(), "<b>m</b>", resamples=2)] * 2)
+    identity = identity_rates(identity_rows(), np.zeros(len(identity_rows()), bool))
+    found = evaluate(rows(), "<b>m</b>", thresholds=THRESHOLDS, identity=identity, resamples=2)
+    page = report_html([found] * 2)
     assert "<b>m</b>" not in page
     assert "&lt;set&gt;" in page
     assert "<svg" in page
+
+
+def test_figures_are_given_at_the_thresholds_of_the_policy() -> None:
+    cell = evaluate(rows(), "model", thresholds=THRESHOLDS, resamples=5).cell("toxicity")
+    assert cell is not None
+    review, act = cell.at_policy
+    assert (review.purpose, review.threshold, act.threshold) == ("review", 0.4, 0.6)
+    assert review.f1.value == pytest.approx(f1(LABELS, SCORES >= 0.4))
+    assert act.recall < review.recall
+
+
+def test_thresholds_come_from_the_packs_in_force() -> None:
+    found = thresholds_of(load_packs(Settings().policies_dir))
+    assert 0 < found["hate"].review < (found["hate"].act or 0) <= 1
+
+
+def test_a_language_that_is_flagged_more_shows_in_the_ratio() -> None:
+    labels = np.zeros((400, 3))
+    scores = np.zeros((400, 3))
+    scores[:60:2, 0] = 0.9  # zh
+    scores[1:20:2, 0] = 0.9  # en
+    clean = ScoredRows(
+        ("toxicity", "hate", "spam"), labels, scores, rows().languages, rows().sources
+    )
+    found = evaluate(clean, "model", thresholds=THRESHOLDS, resamples=2).harmless_ratio()
+    assert found == (pytest.approx(3.0), "zh", "en")
+
+
+def test_names_of_attacked_groups_are_measured_in_frames_that_take_any_group() -> None:
+    sentences = identity_rows()
+    assert len({row.language for row in sentences}) == 15
+    assert not [row.text for row in sentences if "{" in row.text]
+    flagged = np.array([row.source == "g:Jews" or row.source == "n:pilots" for row in sentences])
+    rates = identity_rates(sentences, flagged)
+    assert rates.flagged_identity == rates.flagged_other
+    assert rates.ratio == pytest.approx(1)
+    assert {term.term for term in rates.worst[:2]} == {"Jews", "pilots"}
