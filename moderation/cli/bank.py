@@ -59,6 +59,9 @@ _Ratio = Annotated[
     float,
     typer.Option("--enabled-ratio", help="For a new bank: share of images compared with it."),
 ]
+_Notes = Annotated[
+    str, typer.Option("--bank-notes", help="For a new bank: what it is and who keeps it.")
+]
 _Source = Annotated[str, typer.Option(help="Where the pictures come from (list, partner, case).")]
 _Note = Annotated[str, typer.Option(help="What whoever meets a match should know.")]
 _Expires = Annotated[
@@ -76,11 +79,13 @@ def add(
     expires: _Expires = None,
     never_render: _NeverRender = False,
     enabled_ratio: _Ratio = 1.0,
+    bank_notes: _Notes = "",
 ) -> None:
     """Hash pictures into a bank. Only hashes are kept. Exit code 1: some could not be read."""
     settings = Settings()
     store = BankStore.from_settings(settings)
-    _ensure(store, bank, category, never_render=never_render, enabled_ratio=enabled_ratio)
+    wanted = Bank(bank, category, enabled_ratio, never_render, bank_notes) if category else None
+    _ensure(store, bank, wanted)
     found = entries_of_pictures(
         pictures_in(paths),
         SafeDecoder.from_settings(settings),
@@ -100,10 +105,12 @@ def import_(
     source: _Source = "",
     never_render: _NeverRender = False,
     enabled_ratio: _Ratio = 1.0,
+    bank_notes: _Notes = "",
 ) -> None:
     """Read a list of hashes into a bank. Exit code 1: some lines were bad, the others are in."""
     store = BankStore.from_settings(Settings())
-    _ensure(store, bank, category, never_render=never_render, enabled_ratio=enabled_ratio)
+    wanted = Bank(bank, category, enabled_ratio, never_render, bank_notes) if category else None
+    _ensure(store, bank, wanted)
     if file_format is FileFormat.CSV:
         found = read_csv(file, source=source)
     else:
@@ -220,24 +227,20 @@ def remove(entry: Annotated[int, typer.Argument(help="Number of the entry.")]) -
     BankStore.from_settings(Settings()).remove(entry)
 
 
-def _ensure(
-    store: BankStore,
-    name: str,
-    category: str | None,
-    *,
-    never_render: bool,
-    enabled_ratio: float,
-) -> None:
+def _ensure(store: BankStore, name: str, wanted: Bank | None) -> None:
+    """Make the wanted bank if there is none of that name; an existing one keeps its settings."""
     existing = {bank.name: bank for bank in store.banks()}
     if name not in existing:
-        if category is None:
+        if wanted is None:
             raise BankError(
                 f"there is no bank {name!r} yet; give --category to make it, "
                 "for example --category counterfeit"
             )
-        store.create(Bank(name, category, enabled_ratio, never_render))
-    elif category is not None and existing[name].category != category:
-        raise BankError(f"bank {name!r} has the category {existing[name].category}, not {category}")
+        store.create(wanted)
+    elif wanted is not None and existing[name].category != wanted.category:
+        raise BankError(
+            f"bank {name!r} has the category {existing[name].category}, not {wanted.category}"
+        )
 
 
 def _fill(store: BankStore, bank: str, found: Iterator[NewEntry | BadLine]) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.evidence import OBSERVATION, gather, told
-from moderation.signals import Assessment, BankMatch, ImageBox, Signal, TextSpan, TurnRange
+from moderation.signals import (
+    Assessment,
+    BankMatch,
+    ImageBox,
+    Signal,
+    TextSpan,
+    TimeSpan,
+    TurnRange,
+)
 
 
 def _signal(
@@ -75,6 +83,13 @@ def test_a_bank_match_is_told_in_words() -> None:
         gather(_assessment(_signal("spam", 0.9, "image:0", match)), used=()).of("image:0").notes
     )
     assert note == "matches entry e-17 of known scams (distance 6)"
+
+
+def test_a_stretch_of_a_video_is_told_by_its_time_codes() -> None:
+    scene = TimeSpan(start=62.0, end=65.5, text="write me there")
+    seen = gather(_assessment(_signal("spam", 0.9, "video:0", scene)), used=()).of("video:0")
+    assert any("1:02.0 to 1:05.5" in note for note in seen.notes)
+    assert [text for text, _, _ in seen.reads] == ["write me there"]
 
 
 def test_a_part_without_evidence_has_none() -> None:

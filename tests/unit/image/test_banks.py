@@ -367,12 +367,16 @@ def test_the_command_adds_looks_up_exports_and_counts(run, tmp_path, scene, enco
 
     exported = tmp_path / "out.csv"
     assert run("export", "fakes", exported).exit_code == 0
-    again = run("import", "copy", exported, "--category", "counterfeit", "--never-render")
+    again = run(
+        "import", "copy", exported, "--category", "counterfeit", "--never-render",
+        "--bank-notes", "kept by us",
+    )  # fmt: skip
     assert again.exit_code == 0
     assert "3 added to bank copy" in again.stdout
     stats = run("stats").stdout
     assert "fakes" in stats
     assert "never" in stats
+    assert "kept by us" in stats
     assert run("enable", "fakes", "0").exit_code == 0
     assert run("enable", "copy", "0").exit_code == 0
     assert "No match." in run("lookup", copy).stdout
