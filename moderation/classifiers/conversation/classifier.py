@@ -85,7 +85,8 @@ class ConversationClassifier:
     @property
     def version(self) -> str:
         """See `Classifier.version`."""
-        return self.model.version
+        runtime = self.reader.runtime
+        return self.model.version if runtime.exact else f"{self.model.version}+{runtime.name}"
 
     def classify(self, batch: Sequence[Prepared]) -> list[list[Signal]]:
         """See `Classifier.classify`; all turns of all items are read together."""
