@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 from moderation.classifiers.text.disguises import disguises
 from moderation.classifiers.text.language import chinese_variant, script_of
@@ -216,6 +217,11 @@ def _slang_spelled_out(text: str) -> str:
     return pattern.sub(lambda m: table[m[0].casefold()], text)
 
 
+#: Latin letters that touch a Chinese character on one side at least.
+_SPELLED = re.compile(
+    r"(?<=[\u4e00-\u9fff])[a-zA-Z]{2,6}(?![a-zA-Z])"
+    r"|(?<![a-zA-Z])[a-zA-Z]{2,6}(?=[\u4e00-\u9fff])"
+)
 _MIXED_UP = (("zh", "z"), ("sh", "s"), ("ch", "c"), ("ang", "an"), ("eng", "en"), ("ing", "in"))
 
 
@@ -230,27 +236,41 @@ def _by_sound() -> dict[str, str]:
     return {pinyin_key(word): word for word in disguises().sounds}
 
 
-def _same_sound(text: str) -> str:
-    """Stretches that sound like a word of the list are read as it."""
+def _syllables(text: str) -> list[tuple[int, int, str]]:
+    """Start, end and evened sound of Chinese characters, and of Latin letters beside them that
+    may spell one: 约炮 is also written yue炮."""
     import pypinyin
 
+    spelled = {m.start(): m for m in _SPELLED.finditer(text)}
     places = [i for i, c in enumerate(text) if script_of(c) == "Hani"]
-    if len(places) < 2:
-        return text
-    sounds = [_even_sound(s) for s in pypinyin.lazy_pinyin([text[i] for i in places])]
+    sounds = pypinyin.lazy_pinyin([text[i] for i in places])
+    found = [(i, i + 1, _even_sound(s)) for i, s in zip(places, sounds, strict=True)]
+    found += [(i, m.end(), _even_sound(m[0].lower())) for i, m in spelled.items()]
+    return sorted(found)
+
+
+def _same_sound(text: str) -> str:
+    """Stretches that sound like a word of the list are read as it."""
+    syllables = _syllables(text)
     table = _by_sound()
-    out, skip_to = list(text), 0
-    for at in range(len(places)):
-        for length in (4, 3, 2):
-            end = at + length
-            if at < skip_to or end > len(places) or places[end - 1] - places[at] != length - 1:
-                continue
-            word = table.get(" ".join(sounds[at:end]))
-            if word:
-                out[places[at] : places[end - 1] + 1] = word
-                skip_to = end
-                break
-    return "".join(out)
+    out: list[str] = []
+    done = at = 0
+    while at < len(syllables):
+        length = next((n for n in (4, 3, 2) if _sounding(syllables[at : at + n], n, table)), 0)
+        if not length:
+            at += 1
+            continue
+        stretch = syllables[at : at + length]
+        out += [text[done : stretch[0][0]], table[" ".join(sound for _, _, sound in stretch)]]
+        done = stretch[-1][1]
+        at += length
+    return "".join([*out, text[done:]])
+
+
+def _sounding(stretch: list[tuple[int, int, str]], length: int, table: dict[str, str]) -> bool:
+    if len(stretch) < length or " ".join(sound for _, _, sound in stretch) not in table:
+        return False
+    return all(one[1] == other[0] for one, other in pairwise(stretch))
 
 
 Stage = tuple[tuple[str, Callable[[str], str]], ...]

@@ -73,3 +73,15 @@ def test_readings_are_few_differ_from_the_text_and_are_stable(text: str) -> None
 
 def test_very_long_text_is_left_alone() -> None:
     assert readings("v.x " * LONGEST) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"), [("同城yue炮", "同城约炮"), ("加wei信聊", "加微信聊"), ("zi杀", "自杀")]
+)
+def test_a_sound_spelled_beside_chinese_characters_is_read(text: str, plain: str) -> None:
+    assert plain in [reading.text for reading in readings(text, "zh")]
+
+
+@pytest.mark.parametrize("text", ["这个outfit太slay了", "我在Wei的家", "dai你去玩"])
+def test_english_words_beside_chinese_characters_stay(text: str) -> None:
+    assert readings(text, "zh") == ()
