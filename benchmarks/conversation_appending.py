@@ -1,6 +1,9 @@
 """What appending a turn costs: in a long room against a short one, and against the text alone.
 
-python benchmarks/conversation_appending.py [--long 10000] [--samples 60]
+Also how fast whole transcripts are screened, in tokens a second, against the bare text model on
+the same turns. All by turns in one run.
+
+    python benchmarks/conversation_appending.py [--long 10000] [--samples 60] [--transcripts 40]
 """
 
 from __future__ import annotations
@@ -12,7 +15,9 @@ from pathlib import Path
 from statistics import median
 
 from moderation.classifiers.conversation import ConversationClassifier
-from moderation.items import Turn
+from moderation.classifiers.conversation.labelled import seed_conversations
+from moderation.classifiers.text.model import MODELS_FOLDER, TextModel
+from moderation.items import Item, Turn
 from moderation.records import open_database
 from moderation.screening import Screener
 from moderation.service.live_rooms import LiveRooms
@@ -44,16 +49,50 @@ def turns(first: int, count: int) -> list[Turn]:
     ]
 
 
+def transcripts_against_text(screener: Screener, settings: Settings, count: int) -> None:
+    """Tokens a second of whole conversations, and of a text model of its own on their turns."""
+    bare = TextModel(
+        MODELS_FOLDER / "base",
+        settings.model_cache,
+        settings.threads,
+        runtime=settings.text_runtime,
+        cascade=False,
+    )
+    taken = {"transcripts": 0.0, "bare text model": 0.0}
+    tokens = 0
+    for number, labelled in enumerate(seed_conversations()[:count]):
+        item = Item(id=labelled.id, surface="direct_message", turns=labelled.transcript.turns)
+        texts = [turn.text for turn in item.turns]
+        tokens += sum(len(window.ids) for text in texts for window in bare.windows(text))
+
+        def whole(item: Item = item) -> None:
+            screener.screen([item])
+
+        def alone(texts: list[str] = texts) -> None:
+            bare.score(texts, ["und"] * len(texts))
+
+        works = {"transcripts": whole, "bare text model": alone}
+        for name in sorted(works, reverse=number % 2 == 0):
+            start = time.perf_counter()
+            works[name]()
+            taken[name] += time.perf_counter() - start
+    for name, seconds in taken.items():
+        print(f"{name:16s} {tokens / seconds:.0f} tokens/s")
+    print(f"transcripts / bare text model: {taken['transcripts'] / taken['bare text model']:.2f}")
+
+
 def main() -> None:
     """Prints medians and ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--long", type=int, default=10_000)
     parser.add_argument("--samples", type=int, default=60)
+    parser.add_argument("--transcripts", type=int, default=40)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(data_dir=Path(folder))
+        settings = Settings(data_dir=Path(folder), classifiers=("conversation", "text", "contacts"))
         screener = Screener.from_settings(settings)
         classifier = ConversationClassifier.from_settings(settings)
+        transcripts_against_text(screener, settings, options.transcripts)
         with open_database(f"sqlite:///{folder}/rooms.sqlite") as database:
             rooms = LiveRooms(database, screener, classifier)
             began = time.perf_counter()
