@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.attempts import Attempts
 from dashboard.pictures import Pictures
-from moderation.policy import PackSet, load_packs
+from moderation.policy import PackSet
 from moderation.queue import Queue
 from moderation.records.database import Database, open_database
 from moderation.settings import Settings
 from moderation.translation import ChineseGloss, MarianTranslator, Translator
+from moderation.tuning.policy_in_force import PolicyInForce
 
 
 @st.cache_resource(show_spinner=False)
@@ -54,23 +54,18 @@ def translator() -> Translator:
     return MarianTranslator.from_settings(settings())
 
 
-@st.cache_resource(show_spinner=False)
-def attempts() -> Attempts:
-    """Failed sign-ins of this process."""
-    return Attempts()
+@st.cache_resource(show_spinner="Reading the policy…")
+def policy() -> PolicyInForce:
+    """What is in force, and what is tried beside it.
 
-
-@st.cache_resource(show_spinner=False)
-def _packs(_stamp: float) -> PackSet:
-    return load_packs(settings().policies_dir)
+    Raises:
+        PackError: nothing can be put into force; the message names file, line and rule.
+    """
+    return PolicyInForce(
+        database(), settings().policies_dir, today=settings().policy_date, keep=False
+    )
 
 
 def packs() -> PackSet:
-    """The policy packs on disk, read again when a file has changed.
-
-    Raises:
-        PackError: a pack is broken; the message names file, line and rule.
-    """
-    folder = settings().policies_dir
-    stamps = [file.stat().st_mtime for file in folder.glob("*.yaml")]
-    return _packs(max(stamps, default=0.0))
+    """The packs in force now: the live version, or those of the folder where none is live."""
+    return policy().refresh().live

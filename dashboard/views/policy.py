@@ -1,4 +1,5 @@
-"""The policy in force, to read: rules in sentences, what applies where, what authors are told."""
+"""The policy in force, to read: rules in sentences, what applies where, what authors are told; and
+its versions, to propose, approve, try, put into force and roll back."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import connection, rule_words, templates, troubles, wording
+from dashboard.views import policy_versions
 from moderation.policy import PackSet
 from moderation.policy.inheritance import ELSEWHERE, CompiledRule
 
@@ -20,7 +22,10 @@ def page() -> None:
         words=f"{len(packs.in_force)} packs in force, version {packs.content_hash[7:19]}",
     )
     for problem in packs.notes:
-        st.warning(str(problem), icon=":material/warning:")
+        st.warning(templates.plain_markdown(str(problem)), icon=":material/warning:")
+    if connection.policy().problem:
+        said = templates.plain_markdown(connection.policy().problem)
+        st.error(f"Something newer is not in force: {said}", icon=":material/error:")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         regions = [*packs.regions, ELSEWHERE]
         first = next((r for r in connection.settings().regions if r in regions), ELSEWHERE)
@@ -36,8 +41,8 @@ def page() -> None:
         )
     rules = [rule for rule in packs.compiled if region in rule.regions]
     shown = [rule for rule in rules if _matches(rule, wanted)]
-    in_sentences, table, notices, files = st.tabs(
-        ["Rules in sentences", "What applies where", "Notices", "Packs"]
+    in_sentences, table, notices, files, versions, trial = st.tabs(
+        ["Rules in sentences", "What applies where", "Notices", "Packs", "Versions", "Trial"]
     )
     with in_sentences:
         _sentences(shown)
@@ -47,6 +52,10 @@ def page() -> None:
         _notices(packs, region)
     with files:
         _packs(packs)
+    with versions:
+        policy_versions.show_versions()
+    with trial:
+        policy_versions.show_trial()
 
 
 def _matches(rule: CompiledRule, wanted: str) -> bool:

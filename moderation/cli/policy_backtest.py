@@ -52,7 +52,8 @@ def backtest(
 ) -> None:
     """What a proposed policy would have done to what was screened before. Runs no model."""
     from moderation.policy.diff import diff
-    from moderation.tuning.backtest import DIRECTIONS, run_backtest
+    from moderation.policy.rollout import DIRECTIONS
+    from moderation.tuning.backtest import run_backtest
     from moderation.tuning.backtest_report import write_report
     from moderation.tuning.policy_in_force import resolve_packs
     from moderation.tuning.staffing import Staffing
@@ -86,7 +87,7 @@ def backtest(
     for name, load in result.workloads.items():
         console.print(
             f"{name}: {load.jobs:,} jobs, {load.hours:,.1f} hours of review, "
-            f"{load.late:,} begun late.",
+            f"{load.late:,} decided late.",
             highlight=False,
         )
     console.print(f"Report: {page}; flipped items: {output / 'flips.parquet'}", soft_wrap=True)

@@ -20,6 +20,7 @@ from moderation.policy import PackSet, Verdicts, evaluate
 from moderation.policy.codes import REVIEW_SHIFT, SIDE_SHIFT, thermometer
 from moderation.policy.effects import ACTION_WORDS
 from moderation.policy.facts import SURFACES
+from moderation.policy.rollout import DIRECTIONS
 from moderation.policy.verdicts import NO_RANK
 from moderation.taxonomy import CATEGORY_IDS
 from moderation.tuning.fact_columns import History
@@ -31,8 +32,6 @@ MOST_FLIPS = 2_000_000
 
 # The bits of a code in which a difference counts as a change: all axes, and review.
 _COUNTS = np.uint32(thermometer(SIDE_SHIFT) | 1 << REVIEW_SHIFT)
-
-DIRECTIONS = ("stricter", "looser", "review added", "review dropped")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +50,7 @@ class Backtest:
         flips_complete: whether `flips` lists all of them.
         quality: precision and recall against human decisions, by set and slice.
         disparity: false-positive rate by language, by set.
+        queues: one row per queue: jobs, hours of review and late jobs, by set.
         workloads: set name → what its review jobs mean at the staffing.
         staffing: the team that was assumed.
     """
@@ -103,7 +103,11 @@ def run_backtest(
     compared = list(_compare(history, both["live"], both["candidate"], regions))
     jobs = {name: _jobs(verdicts) for name, verdicts in both.items()}
     received = history.received_at
-    flips, complete = _flips(compared)
+    flips, complete = _flips(history, compared)
+    loads = {
+        name: workload(received[found.rows], found.minutes, staffing)
+        for name, found in jobs.items()
+    }
     return Backtest(
         items=len(history),
         days=float(np.ptp(received)) / 86_400 if len(received) else 0.0,
@@ -117,11 +121,8 @@ def run_backtest(
         flips_complete=complete,
         quality=_quality(history, both, regions),
         disparity=_disparity(history, both, regions),
-        queues=_queues(jobs),
-        workloads={
-            name: workload(received[found.rows], found.minutes, staffing)
-            for name, found in jobs.items()
-        },
+        queues=_queues(jobs, loads, staffing),
+        workloads=loads,
         staffing=staffing,
     )
 
@@ -164,7 +165,6 @@ def _changed(
     # What a change is about: the rule that acts now, or the one that no longer does.
     about = np.where((direction == 0) | (direction == 2), new_category, old_category)
     about = np.where(about == "", np.where(new_category == "", old_category, new_category), about)
-    decided = history.decided[rows]
     return pd.DataFrame(
         {
             "row": rows,
@@ -177,7 +177,6 @@ def _changed(
             "rule_before": pd.Categorical(old),
             "rule_after": pd.Categorical(new),
             "score": _score_of(facts.scores[rows], about),
-            "decided": _named(decided, ACTION_WORDS, "undecided"),
             "item_id": [facts.ids[row] for row in rows.tolist()],
         }
     )
@@ -257,13 +256,16 @@ def _volume(both: dict[str, Verdicts], regions: Sequence[str]) -> pd.DataFrame:
     )
 
 
-def _flips(compared: Sequence[_Pair]) -> tuple[pd.DataFrame, bool]:
+def _flips(history: History, compared: Sequence[_Pair]) -> tuple[pd.DataFrame, bool]:
     parts, room = [], MOST_FLIPS
     for pair in compared:
         for region in pair.regions:
             part = pair.table.head(room)
             room -= len(part)
-            parts.append(part.assign(region=region))
+            # Regions share their verdicts here, but a person may have decided for one alone.
+            decided = history.decided_in(region)[part["row"].to_numpy()]
+            words = _named(decided, ACTION_WORDS, "undecided")
+            parts.append(part.assign(region=region, decided=words))
     total = sum(len(pair.table) * len(pair.regions) for pair in compared)
     flips = pd.concat(parts, ignore_index=True)
     for name in ("region", "language", "surface", "category", "rule_before", "rule_after"):
@@ -296,17 +298,28 @@ def _jobs(verdicts: Verdicts) -> _Jobs:
     return _Jobs(rows, minutes[rows], np.array([*names, "none"], dtype=object)[queue[rows]])
 
 
-def _queues(jobs: dict[str, _Jobs]) -> pd.DataFrame:
-    counts = {name: pd.Series(found.queue).value_counts() for name, found in jobs.items()}
-    table = pd.DataFrame(counts).fillna(0).astype(int)
+def _queues(jobs: dict[str, _Jobs], loads: dict[str, Workload], staffing: Staffing) -> pd.DataFrame:
+    columns = {}
+    for name, found in jobs.items():
+        counts = pd.Series(found.queue, dtype=object).value_counts()
+        late = pd.Series(found.queue[loads[name].late_rows], dtype=object).value_counts()
+        columns |= {name: counts, f"{name}_hours": counts * staffing.seconds_per_item / 3600}
+        columns |= {f"{name}_late": late}
+    table = pd.DataFrame(columns).fillna(0)
+    whole = [name for name in table.columns if not name.endswith("_hours")]
+    table = table.astype(dict.fromkeys(whole, int))
     return table.rename_axis("queue").sort_index().reset_index()
 
 
 def _quality(history: History, both: dict[str, Verdicts], regions: Sequence[str]) -> pd.DataFrame:
-    """Precision and recall against decisions. A person's `allow` is a no, anything else a yes."""
-    judged = history.decided >= 0
-    rows = judged.nonzero()[0]
-    harmful = history.decided[rows] > 0
+    """Precision and recall against decisions. A person's `allow` is a no, anything else a yes.
+
+    Counted per item, whatever the number of regions: policy acts if it does in any region, and a
+    person found harm if they did for any; by region, both are about that region.
+    """
+    decided = np.max([history.decided_in(region) for region in regions], axis=0)
+    rows = (decided >= 0).nonzero()[0]
+    harmful = decided[rows] > 0
     slices: list[tuple[str, str, npt.NDArray[np.bool_]]] = [("all", "", np.ones(len(rows), bool))]
     labels = history.facts.language
     slices += [("language", name, labels.codes[rows] == n) for n, name in enumerate(labels.names)]
@@ -317,18 +330,61 @@ def _quality(history: History, both: dict[str, Verdicts], regions: Sequence[str]
         ("category", name, history.decided_category[rows] == n)
         for n, name in enumerate(CATEGORY_IDS)
     ]
-    found = []
+    found: list[dict[str, Any]] = []
     for set_name, verdicts in both.items():
         acts, sees = _acts_anywhere(verdicts, regions, rows)
         for kind, name, mask in slices:
             if mask.any():
                 measures = _measures(acts[mask], sees[mask], harmful[mask], kind)
-                for measure, share in measures.items():
-                    found.append(
-                        {"set": set_name, "slice": kind, "name": name, "measure": measure}
-                        | _proportion_row(share)
-                    )
+                found += _measured(set_name, kind, name, measures)
+        found += _precision_by_category(set_name, verdicts, regions, rows, harmful)
+        for region in regions:
+            found += _quality_in(history, set_name, verdicts, region)
     return pd.DataFrame(found, columns=_QUALITY_COLUMNS)
+
+
+def _measured(
+    set_name: str, kind: str, name: str, measures: dict[str, Proportion]
+) -> list[dict[str, Any]]:
+    return [
+        {"set": set_name, "slice": kind, "name": name, "measure": measure} | _proportion_row(share)
+        for measure, share in measures.items()
+    ]
+
+
+def _quality_in(
+    history: History, set_name: str, verdicts: Verdicts, region: str
+) -> list[dict[str, Any]]:
+    decided = history.decided_in(region)
+    rows = (decided >= 0).nonzero()[0]
+    if not len(rows):
+        return []
+    acts, sees = _acts_anywhere(verdicts, [region], rows)
+    measures = _measures(acts, sees, decided[rows] > 0, "region")
+    return _measured(set_name, "region", region, measures)
+
+
+def _precision_by_category(
+    set_name: str,
+    verdicts: Verdicts,
+    regions: Sequence[str],
+    rows: npt.NDArray[np.intp],
+    harmful: npt.NDArray[np.bool_],
+) -> list[dict[str, Any]]:
+    """Of the items on which a category's rule acts, in the first region where one does, the share
+    that people found harmful for whatever category."""
+    because = np.full(len(rows), "", dtype=object)
+    for region in {verdicts.group_of[r]: r for r in reversed(regions)}.values():
+        acts = verdicts.action(region)[rows] > 0
+        _, categories = _reasons(verdicts, region, rows)
+        fresh = acts & (because == "")
+        because[fresh] = categories[fresh]
+    found: list[dict[str, Any]] = []
+    for name in sorted(set(because) - {""}):
+        mask = because == name
+        share = Proportion(int(harmful[mask].sum()), int(mask.sum()))
+        found += _measured(set_name, "category", name, {"precision of action": share})
+    return found
 
 
 _QUALITY_COLUMNS = ["set", "slice", "name", "measure", "value", "low", "high", "n", "enough"]
@@ -362,7 +418,8 @@ def _acts_anywhere(
 
 def _disparity(history: History, both: dict[str, Verdicts], regions: Sequence[str]) -> pd.DataFrame:
     """Of the items that people found harmless, the share on which policy acted, by language."""
-    rows = (history.decided == 0).nonzero()[0]
+    decided = np.max([history.decided_in(region) for region in regions], axis=0)
+    rows = (decided == 0).nonzero()[0]
     labels = history.facts.language
     found = []
     for set_name, verdicts in both.items():

@@ -9,7 +9,8 @@ import jinja2
 import pandas as pd
 
 from moderation.policy.diff import Change
-from moderation.tuning.backtest import DIRECTIONS, Backtest
+from moderation.policy.rollout import DIRECTIONS
+from moderation.tuning.backtest import Backtest
 from moderation.tuning.backtest_template import TEMPLATE
 
 #: Rows that a slice's table shows.

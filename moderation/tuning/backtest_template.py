@@ -73,7 +73,8 @@ Live: <code>{{ b.live_hash[:19] }}</code>, proposed: <code>{{ b.candidate_hash[:
 </i></div></td></tr>{% endfor %}</table></div>
 <h2>Against human decisions</h2>
 <p class="quiet">A person's "allow" counts as harmless, anything else as harmful. Items that nobody
-decided are not in here, so recall is recall among the items that people saw.</p>
+decided are not in here, so recall is recall among the items that people saw. An item counts once,
+whatever the number of regions; the slices by region are about decisions for that region.</p>
 <div class="scroll"><table><tr><th>slice</th><th>measure</th><th>set</th><th>share (95 %)</th>
 <th></th></tr>{% for row in quality %}<tr><td>{{ row.slice }} {{ row.name }}</td>
 <td>{{ row.measure }}</td><td>{{ row.set }}</td><td>{{ share(row) }}</td><td>{{ whisker(row) }}</td>
@@ -88,16 +89,20 @@ acts. Large differences between languages are unfair to their speakers.</p>
 <p>With {{ b.staffing.reviewers }} reviewers on shift at
 {{ '%.0f' % b.staffing.seconds_per_item }} seconds per item, most urgent first:</p>
 <div class="scroll"><table><tr><th>set</th><th class="n">jobs</th><th class="n">hours</th>
-<th class="n">begun late</th><th class="n">longest wait</th></tr>
+<th class="n">decided late</th><th class="n">longest wait</th></tr>
 {% for name, load in b.workloads.items() %}<tr><td>{{ name }}</td>
 <td class="n">{{ '{:,}'.format(load.jobs) }}</td>
 <td class="n">{{ '{:,.1f}'.format(load.hours) }}</td>
 <td class="n">{{ '{:,}'.format(load.late) }} ({{ '%.1f' % (100 * load.late_share) }} %)</td>
 <td class="n">{{ '{:,.0f}'.format(load.longest_wait_minutes) }} min</td></tr>
 {% endfor %}</table></div>
-<div class="scroll"><table><tr><th>queue</th><th class="n">live</th><th class="n">proposed</th></tr>
-{% for row in queues %}<tr><td>{{ row.queue }}</td><td class="n">{{ '{:,}'.format(row.live) }}</td>
-<td class="n">{{ '{:,}'.format(row.candidate) }}</td></tr>{% endfor %}</table></div>
+<div class="scroll"><table><tr><th>queue</th>{% for name in ("live", "proposed") %}
+<th class="n">jobs, {{ name }}</th><th class="n">hours</th><th class="n">late</th>{% endfor %}</tr>
+{% for row in queues %}<tr><td>{{ row.queue }}</td>{% for name in ("live", "candidate") %}
+<td class="n">{{ '{:,}'.format(row[name]) }}</td>
+<td class="n">{{ '{:,.1f}'.format(row[name ~ '_hours']) }}</td>
+<td class="n">{{ '{:,}'.format(row[name ~ '_late']) }}</td>{% endfor %}</tr>
+{% endfor %}</table></div>
 <h2>Examples</h2>
 <p class="quiet">Ids only; look them up in the dashboard.
 {% if not b.flips_complete %}

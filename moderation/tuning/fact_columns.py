@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from moderation.items import Order
 from moderation.policy import Facts
+from moderation.policy.columns import Labels, Strikes
 from moderation.policy.effects import ACTION_WORDS
 from moderation.policy.facts import AGES, SOURCES, SURFACES, order_columns
 from moderation.taxonomy import CATEGORY_IDS
@@ -33,12 +34,27 @@ class History:
         decided: `(n,)` int8, index into `ACTION_WORDS` of the human decision in force; -1 where
             no person decided.
         decided_category: `(n,)` int8, the category a person named; -1 where none.
+        regional: viewer region → (rows, actions) of decisions that are for this region alone; a
+            decision without regions is for all of them, and is in `decided`.
     """
 
     facts: Facts
     received_at: npt.NDArray[np.float64]
     decided: npt.NDArray[np.int8]
     decided_category: npt.NDArray[np.int8]
+    regional: Mapping[str, tuple[npt.NDArray[np.intp], npt.NDArray[np.int8]]] = field(
+        default_factory=dict
+    )
+
+    def decided_in(self, region: str) -> npt.NDArray[np.int8]:
+        """`(n,)` int8, what a person decided for viewers of one region: the decision for it, or
+        else the one for everywhere; -1 where there is neither."""
+        if region not in self.regional:
+            return self.decided
+        found = self.decided.copy()
+        rows, actions = self.regional[region]
+        found[rows] = actions
+        return found
 
     def __len__(self) -> int:
         return len(self.facts)
@@ -53,6 +69,7 @@ class FactColumns:
         self._surfaces: list[int] = []
         self._languages: list[str] = []
         self._regions: list[str | None] = []
+        self._authors: list[str] = []
         self._received: list[float] = []
         self._packed: list[bytes] = []
         self._mixed: list[bool] = []
@@ -61,9 +78,9 @@ class FactColumns:
         self._orders: dict[int, tuple[Order, ...]] = {}
 
     def add(self, rows: Iterable[Any]) -> None:
-        """Adds rows: key, id, surface, language, author region, received at, snapshot, scores,
-        signals, problems, languages; JSON as text."""
-        for key, item_id, surface, language, region, at, snapshot, scores, *rest in rows:
+        """Adds rows: key, id, surface, language, author region, author, received at, snapshot,
+        scores, signals, problems, languages; JSON as text."""
+        for key, item_id, surface, language, region, author, at, snapshot, scores, *rest in rows:
             if self._keys and self._keys[-1] == key:
                 self._packed[-1] = scores
                 continue
@@ -73,6 +90,7 @@ class FactColumns:
             self._surfaces.append(_SURFACE.get(surface, -1))
             self._languages.append(language)
             self._regions.append(region)
+            self._authors.append(author)
             self._received.append(at)
             self._packed.append(scores)
             signals, problems, languages = rest
@@ -135,19 +153,34 @@ class FactColumns:
         for category, (_, aspect) in strongest.items():
             self._tag("aspects", f"{category}:{aspect}", row)
 
-    def history(self, decisions: Sequence[Any]) -> History:
-        """The columns, finished, with (item key, action, category, context tags) of decisions."""
+    def history(
+        self, decisions: Sequence[Any], strikes: Iterable[tuple[str, int, str, float]] = ()
+    ) -> History:
+        """The columns, finished.
+
+        Args:
+            decisions: (item key, action, category, context tags, regions, decided at) of the
+                decisions in force, oldest first.
+            strikes: (author, item key, name, decided at) of all authors. An item knows those that
+                its author had when it was received, as the rules did then.
+        """
         n = len(self._keys)
         scores = np.frombuffer(b"".join(self._packed), dtype="<f4").reshape(n, len(CATEGORY_IDS))
         decided = np.full(n, -1, dtype=np.int8)
         category = np.full(n, -1, dtype=np.int8)
         row_of = {key: row for row, key in enumerate(self._keys)} if decisions else {}
-        for key, action, named, tags in decisions:
+        regional: dict[str, dict[int, int]] = {}
+        for key, action, named, tags, regions, at in decisions:
             row = row_of.get(key)
             if row is None:
                 continue
-            decided[row] = _ACTION.get(action, -1)
+            for region in json.loads(regions) if regions else ():
+                regional.setdefault(region, {})[row] = _ACTION.get(action, -1)
+            if not regions or regions == "[]":
+                decided[row] = _ACTION.get(action, -1)
             category[row] = _CATEGORY.get(named, -1)
+            if named and action != "allow" and at <= self._received[row]:
+                self._tag("reviewer_labels", f"{named}_confirmed", row)
             for tag in json.loads(tags) if tags else ():
                 self._tag("context_tags", tag, row)
         tags_by_column: dict[str, dict[str, npt.NDArray[np.bool_]]] = {}
@@ -162,10 +195,35 @@ class FactColumns:
             language=self._languages,
             mixed_language=np.array(self._mixed, dtype=bool),
             author_region=self._regions,
+            strikes=self._strikes(strikes),
             **dict(self._dense(n)),
             **tags_by_column,
         )
-        return History(facts, np.array(self._received), decided, category)
+        by_region = {
+            region: (
+                np.array(list(own), dtype=np.intp),
+                np.array(list(own.values()), dtype=np.int8),
+            )
+            for region, own in regional.items()
+        }
+        return History(facts, np.array(self._received), decided, category, by_region)
+
+    def _strikes(self, strikes: Iterable[tuple[str, int, str, float]]) -> Strikes:
+        of_author: dict[str, list[tuple[str, float]]] = {}
+        for author, _, name, at in strikes:
+            of_author.setdefault(author, []).append((name, at))
+        rows = [row for row, author in enumerate(self._authors) if author in of_author]
+        found = [
+            (row, name, (self._received[row] - at) / 86_400)
+            for row in rows
+            for name, at in of_author[self._authors[row]]
+            if at <= self._received[row]
+        ]
+        return Strikes(
+            np.array([row for row, _, _ in found], dtype=np.int64),
+            Labels.of([name for _, name, _ in found]),
+            np.array([age for _, _, age in found], dtype=np.float32),
+        )
 
     def _dense(self, n: int) -> Iterator[tuple[str, Any]]:
         grouped: dict[str, dict[str, npt.NDArray[Any]]] = {"observations": {}, "keyword_hits": {}}

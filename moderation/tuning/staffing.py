@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +32,10 @@ class Workload:
 
     jobs: int
     hours: float  #: of reviewing
-    late: int  #: jobs whose review would begin after they were due
+    late: int  #: jobs that would be decided after they were due: breaches of the clock
     longest_wait_minutes: float
+    late_rows: npt.NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
+    #: which of the jobs these are, by their place in what was given
 
     @property
     def late_share(self) -> float:
@@ -57,22 +59,24 @@ def workload(
         return Workload(0, 0.0, 0, 0.0)
     order = np.argsort(arrived, kind="stable")
     opened = arrived[order].tolist()
+    places = order.tolist()
     due = (arrived[order] + sla_minutes[order] * 60.0).tolist()
     takes = staffing.seconds_per_item
     free = [opened[0]] * staffing.reviewers  # when each reviewer is free next
-    waiting: list[tuple[float, float]] = []
-    late, longest, position = 0, 0.0, 0
+    waiting: list[tuple[float, float, int]] = []
+    late: list[int] = []
+    longest, position = 0.0, 0
     while position < n or waiting:
         now = free[0]
         if not waiting and opened[position] > now:
             now = opened[position]
         while position < n and opened[position] <= now:
-            heapq.heappush(waiting, (due[position], opened[position]))
+            heapq.heappush(waiting, (due[position], opened[position], places[position]))
             position += 1
-        deadline, since = heapq.heappop(waiting)
+        deadline, since, place = heapq.heappop(waiting)
         heapq.heapreplace(free, now + takes)
-        if now > deadline:
-            late += 1
+        if now + takes > deadline:
+            late.append(place)
         if now - since > longest:
             longest = now - since
-    return Workload(n, hours, late, longest / 60)
+    return Workload(n, hours, len(late), longest / 60, np.array(sorted(late), dtype=np.intp))

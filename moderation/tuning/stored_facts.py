@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from sqlalchemy import text
 
 from moderation.records import Database
+from moderation.records.strikes import strike_rows
 from moderation.tuning.fact_columns import FactColumns, History
 
 #: Rows that are fetched and turned into columns together.
@@ -51,13 +52,15 @@ def load_facts(
         for batch in rows.partitions(BATCH):
             columns.add(batch)
         decisions = session.connection().execute(text(_DECISIONS)).all()
-    return columns.history(decisions)
+        strikes = list(strike_rows(session.connection()))
+    return columns.history(decisions, strikes)
 
 
 # A later assessment of the same item replaces the earlier one while the rows pass by. Signals are
 # fetched only where they say something that a rule may ask for beyond the scores.
 _QUERY = """
-SELECT i.key, i.id, i.surface, i.language, i.author_region, i.received_at,
+SELECT i.key, i.id, i.surface, i.language, i.author_region, i.author_id,
+       i.received_at,
        CAST(i.snapshot AS TEXT), a.scores,
        CASE WHEN CAST(a.signals AS TEXT) LIKE '%aspect%'
               OR CAST(a.signals AS TEXT) LIKE '%bank_match%'
@@ -71,7 +74,8 @@ ORDER BY i.key, a.id
 """
 
 _DECISIONS = """
-SELECT d.item_key, d.action, d.category, CAST(d.context_tags AS TEXT)
+SELECT d.item_key, d.action, d.category, CAST(d.context_tags AS TEXT), CAST(d.regions AS TEXT),
+       d.decided_at
 FROM decisions d
 WHERE d.final AND d.kind NOT IN ('undo', 'golden')
   AND NOT EXISTS (SELECT 1 FROM decisions later WHERE later.supersedes = d.id)

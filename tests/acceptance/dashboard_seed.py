@@ -247,7 +247,9 @@ def seed(folder: Path, people: Sequence[str] = ("lin", "mara")) -> Settings:
         for item, row in zip(items, day, strict=True)
     ]
     verdicts = evaluate(
-        load_packs(settings.policies_dir), Facts.from_items(items, assessments), REGIONS
+        load_packs(settings.policies_dir, today=settings.policy_date),
+        Facts.from_items(items, assessments),
+        REGIONS,
     )
     with open_database(settings.effective_database_url) as database:
         for name in people:
