@@ -3,7 +3,7 @@
 `app.py` is the entry; `views/` has one module per page. Around them:
 
 - `connection.py` what all sessions share, `session.py` what one knows, `sign_in.py` the door,
-  `attempts.py` failed sign-ins, `troubles.py` errors as pages.
+  `troubles.py` errors as pages.
 - `sidebar.py` queues, lease and one's own shift; `item_panels.py` what was submitted;
   `why_panels.py` why it is here; `action_bar.py` what to do, by button or key.
 - `hostile_text.py` and `pictures.py` make foreign content fit to be seen; `evidence.py` sorts what

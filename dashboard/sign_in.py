@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import connection, session, templates, wording
+from dashboard import session, templates, wording
 from moderation.records.database import Database
 from moderation.records.people import authenticate, list_reviewers
+from moderation.records.sign_ins import locked_for, note_failure, note_success
 
 
 def page(database: Database) -> None:
@@ -30,9 +31,8 @@ def page(database: Database) -> None:
 
 
 def _try(database: Database, name: str, password: str) -> None:
-    attempts = connection.attempts()
     name = name.strip().lower()
-    wait = attempts.locked_for(name)
+    wait = locked_for(database, name)
     if wait:
         st.error(
             f"Too many failed attempts for this name. Try again in {wording.duration(wait)}.",
@@ -41,9 +41,9 @@ def _try(database: Database, name: str, password: str) -> None:
         return
     reviewer = authenticate(database, name, password)
     if reviewer is None:
-        attempts.failed(name)
+        note_failure(database, name)
         st.error("Name and password do not fit together.", icon=":material/error:")
         return
-    attempts.succeeded(name)
+    note_success(database, name)
     session.begin(reviewer.id)
     st.rerun()

@@ -236,6 +236,7 @@ class Report(_Part):
 
     kind: str = Field(min_length=1, max_length=100)
     source: ReportSource = ReportSource.USER
+    reporter_id: Annotated[Text, Field(max_length=500)] = ""  #: the platform's id of who sent it
     complete: bool = False  #: has everything that makes it a valid notice
     received_at: datetime | None = None
     note: Annotated[Text, Field(max_length=20_000)] = ""

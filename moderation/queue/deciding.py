@@ -109,6 +109,7 @@ def close(session: Session, job: Job, now: float) -> None:
     job.lease_until = None
     session.add(job)
     session.flush()
+    clusters.forget(session, [job.id or 0])
 
 
 def event(

@@ -7,17 +7,19 @@ open job; an edited item takes its waiting job along.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
+from moderation.classifiers.matching.near_duplicates import hash_of_signal
 from moderation.items import Item
 from moderation.queue import sampling
 from moderation.queue.drafts import JobDraft, draft_job
-from moderation.queue.opening import open_jobs
+from moderation.queue.near_copies import Likeness, picture_keys
+from moderation.queue.opening import Copyable, open_jobs
 from moderation.queue.priority import after_reports, opening_weight
 from moderation.queue.rules import QueueRules
 from moderation.queue.shadows import shadow_rows
@@ -106,7 +108,8 @@ def record_screening(
     transaction, once per content.
 
     Args:
-        reporter_id: who sent `item.report`; their earlier reports weigh this one.
+        reporter_id: who sent `item.report`, where `item.report.reporter_id` does not say it; their
+            earlier reports weigh this one.
 
     Raises:
         DatabaseUnavailable: nothing was stored.
@@ -129,9 +132,9 @@ def record_screenings(
     reporters = reporter_ids or [""] * len(screenings)
     entries = [
         _Entry(
-            prepare_item(database.media, item),
+            _with_picture_hashes(prepare_item(database.media, item), screening.assessment),
             screening,
-            reporter,
+            reporter or (item.report.reporter_id if item.report else ""),
             primary_language(screening.assessment.language),
         )
         for (item, screening), reporter in zip(screenings, reporters, strict=True)
@@ -148,6 +151,18 @@ def record_screenings(
             if attempt == _ATTEMPTS - 1:
                 raise
     return [Recorded(entry.key, entry.is_new, entry.job_id) for entry in entries]
+
+
+def _with_picture_hashes(prepared: PreparedItem, assessment: Assessment) -> PreparedItem:
+    hashes = {signal.part: hash_of_signal(signal) for signal in assessment.signals}
+    found = [value for _, value in sorted(hashes.items(), key=str) if value is not None]
+    return replace(prepared, near_keys=(*prepared.near_keys, *picture_keys(found)))
+
+
+def _copyable(prepared: PreparedItem) -> Copyable | None:
+    if prepared.cluster_key is None:
+        return None
+    return Copyable(prepared.cluster_key, Likeness.of(prepared.snapshot, prepared.near_keys))
 
 
 def _store(session: Session, entries: Sequence[_Entry], now: float) -> None:
@@ -363,7 +378,7 @@ def _insert_jobs(
         return
     ids = open_jobs(
         session,
-        [(e.key, e.language, e.prepared.cluster_key, draft) for e, draft in drafts],
+        [(e.key, e.language, _copyable(e.prepared), draft) for e, draft in drafts],
         now,
         rules,
     )

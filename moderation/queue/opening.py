@@ -3,33 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import insert, select
 from sqlmodel import Session, col
 
 from moderation.queue import clusters
+from moderation.queue.clusters import Newcomer
 from moderation.queue.drafts import JobDraft
+from moderation.queue.near_copies import Likeness
 from moderation.queue.rules import QueueRules
 from moderation.records.item_store import insert_ignoring, insert_rows
 from moderation.records.queue_tables import Job, JobEvent, JobKind, Route
 
 
+@dataclass(frozen=True, slots=True)
+class Copyable:
+    """By what an item is recognised as a near-copy of another."""
+
+    key: str  #: equal for items that are equal but for case, punctuation, numbers …
+    likeness: Likeness | None
+
+
 def open_jobs(
     session: Session,
-    drafts: Sequence[tuple[int, str, str | None, JobDraft]],
+    drafts: Sequence[tuple[int, str, Copyable | None, JobDraft]],
     now: float,
     rules: QueueRules,
 ) -> list[int]:
-    """Insert jobs for (item key, language, cluster key, draft); their ids, in order."""
+    """Insert jobs for (item key, language, what makes it a copy, draft); their ids, in order."""
     rows = []
-    for item_key, language, cluster_key, draft in drafts:
+    for item_key, language, copyable, draft in drafts:
         route_id = route(session, draft.queue, language)
         rows.append(
             draft.row(now)
             | {
                 "item_key": item_key,
                 "route_id": route_id,
-                "cluster_key": cluster_key if draft.kind == JobKind.REVIEW else None,
+                "cluster_key": copyable.key
+                if copyable is not None and draft.kind == JobKind.REVIEW
+                else None,
                 "reviews_needed": rules.reviews_needed(draft),
                 "min_seniority": rules.min_seniority(draft),
             }
@@ -44,7 +57,19 @@ def open_jobs(
             for job_id in ids
         ],
     )
-    clusters.group(session, ids, now)
+    newcomers = [
+        Newcomer(
+            job_id,
+            row["item_key"],
+            row["route_id"],
+            row["reviews_needed"],
+            copyable.key,
+            copyable.likeness,
+        )
+        for job_id, row, (_, _, copyable, _) in zip(ids, rows, drafts, strict=True)
+        if copyable is not None and row["cluster_key"] is not None
+    ]
+    clusters.group(session, newcomers, now)
     return ids
 
 

@@ -42,7 +42,8 @@ class PreparedItem:
     content_hash: str
     media: tuple[tuple[str, str | None, int], ...]  #: part, SHA-256 (None: unreadable), bytes
     snapshot: dict[str, Any]
-    near_keys: tuple[str, ...]  #: `image:<sha256>` of each picture, `text:<hash>` of the text
+    near_keys: tuple[str, ...]  #: `image:<sha256>` of each picture, `text:<hash>` of the text,
+    #: and `pdq:<hash>` of each picture where intake found one
     cluster_key: str | None  #: the same for items that are near-copies as a whole
 
 
@@ -110,8 +111,7 @@ def _near_keys(item: Item, image_hashes: Sequence[str]) -> tuple[tuple[str, ...]
     keys = [f"image:{sha256}" for sha256 in pictures]
     if item.turns:
         return tuple(keys), None
-    text = " ".join(segment.text for segment in item.texts)
-    plain = _DIGITS.sub("0", _NOT_WORD.sub("", nfkc(text).casefold()))
+    plain = plain_text(" ".join(segment.text for segment in item.texts))
     encoded = plain.encode("utf-8", "surrogatepass")
     long_enough = len(encoded) >= _SHORTEST_TEXT_KEY
     if long_enough:
@@ -122,6 +122,11 @@ def _near_keys(item: Item, image_hashes: Sequence[str]) -> tuple[tuple[str, ...]
     for sha256 in sorted(pictures):
         whole.update(sha256.encode())
     return tuple(keys), whole.hexdigest()
+
+
+def plain_text(text: str) -> str:
+    """Without case, width, punctuation, spaces and emoji, and with every number as 0."""
+    return _DIGITS.sub("0", _NOT_WORD.sub("", nfkc(text).casefold()))
 
 
 def pack_scores(assessment: Assessment) -> bytes:

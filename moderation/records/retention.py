@@ -1,21 +1,27 @@
 """Content goes, decisions stay.
 
 Deleting an item's content empties its snapshot, its signals' quotes, the words of its reports, its
-appeals and of the comments on it, and removes media files that no other item needs. The row, its
-hashes, scores, verdicts and decisions (with the reviewer's note, which should not quote) stay, so
-that counts and the audit log hold. A legal hold stops all of it.
+appeals, of the comments on it and of the notes of its decisions, and removes media files that no
+other item needs. Turns of live conversations go as a whole. The row, its hashes, scores, verdicts
+and decisions stay, so that counts and the audit log hold. Erasing a person also empties notes on
+the items of others that name or quote them. A legal hold stops all of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlmodel import Session, col
 
 from moderation.records import audit
+from moderation.records.conversations import (
+    StoredConversation,
+    StoredTurn,
+    delete_conversation,
+)
 from moderation.records.database import Database
 from moderation.records.errors import ContentHeld, NotFound
 from moderation.records.item_tables import (
@@ -30,6 +36,12 @@ from moderation.records.queue_tables import Appeal, Decision, Job, JobEvent, Job
 
 _BATCH = 500
 
+#: Events of a job in which somebody writes something.
+_NOTED = ("commented", "refused", "released", "skipped", "escalated", "moved", "paused")
+
+#: A text of so many characters does not stand in a note by chance.
+_LONG_TEXT = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
@@ -39,6 +51,7 @@ class Deleted:
     files: int
     held: int  #: items left alone because of a legal hold
     waiting: int = 0  #: items left alone because somebody has still to decide them
+    conversations: int = 0
 
 
 def delete_expired_content(
@@ -69,7 +82,7 @@ def delete_expired_content(
                 .all()
             )
             if not rows:
-                return total
+                break
             after = rows[-1].key or 0
             held = _held(session, rows)
             waiting = _waiting(session, rows)
@@ -82,6 +95,68 @@ def delete_expired_content(
             total.files + files,
             total.held + len(held),
             total.waiting + len(waiting - held),
+        )
+    conversations = _delete_expired_conversations(database, older_than, by)
+    return replace(total, conversations=conversations)
+
+
+def _delete_expired_conversations(database: Database, older_than: float, by: str) -> int:
+    """Conversations in which nothing was said since; how many."""
+    gone = 0
+    after = ""
+    while True:
+        with database.write() as session:
+            now = database.now(session)
+            rows = session.execute(
+                select(
+                    col(StoredConversation.id),
+                    col(StoredConversation.job_id),
+                    col(StoredConversation.facts),
+                )
+                .where(
+                    col(StoredConversation.updated_at) < older_than,
+                    col(StoredConversation.id) > after,
+                )
+                .order_by(col(StoredConversation.id))
+                .limit(_BATCH)
+            ).all()
+            if not rows:
+                return gone
+            after = rows[-1][0]
+            jobs = select(col(Job.id)).where(
+                col(Job.id).in_([job_id for _, job_id, _ in rows if job_id is not None]),
+                col(Job.state) != JobState.DONE,
+            )
+            waiting = set(session.execute(jobs).scalars())
+            items, authors = _standing_holds(session)
+            going = [
+                name
+                for name, job_id, facts in rows
+                if job_id not in waiting and name not in items and _author_of(facts) not in authors
+            ]
+            _delete_conversations(session, going, now, "retention", by)
+            gone += len(going)
+
+
+def _author_of(facts: dict[str, Any]) -> str:
+    author = facts.get("author")
+    return str(author.get("id", "")) if isinstance(author, dict) else ""
+
+
+def _delete_conversations(
+    session: Session, names: Sequence[str], now: float, because: str, by: str
+) -> None:
+    for name in names:
+        delete_conversation(session, name)
+    if names:
+        # Ids of conversations are the platform's, so they are counted here and not named.
+        audit.append(
+            session,
+            at=now,
+            actor=by,
+            action="content_deleted",
+            subject="conversations",
+            detail={"because": because, "conversations": len(names)},
         )
 
 
@@ -106,15 +181,63 @@ def erase_author(database: Database, author_id: str, *, by: str) -> Deleted:
             raise ContentHeld(
                 f"{len(held)} items of that author are under a legal hold; lift it first"
             )
+        texts = [text for row in rows for text in _long_texts(row.snapshot)]
         orphans = _delete(session, rows, now, "erasure", by)
         _close_jobs(session, rows, now)
+        _empty_notes_about(session, [author_id, *texts])
+        conversations = _erase_from_conversations(session, author_id, now, by)
         for row in rows:
             row.author_id = ""
             row.author_region = None
             session.add(row)
         session.flush()
     files = sum(database.media.delete(sha256) for sha256 in orphans)
-    return Deleted(len(rows), files, 0)
+    return Deleted(len(rows), files, 0, conversations=conversations)
+
+
+def _long_texts(snapshot: dict[str, Any] | None) -> list[str]:
+    """Texts that cannot stand in a note by chance."""
+    texts = [str(segment.get("text", "")).strip() for segment in (snapshot or {}).get("texts", [])]
+    return [text for text in texts if len(text) >= _LONG_TEXT]
+
+
+def _empty_notes_about(session: Session, words: Sequence[str]) -> None:
+    """Notes of reviewers, on whatever item, in which one of these stands."""
+    for word in dict.fromkeys(words):
+        session.execute(
+            update(Decision)
+            .where(col(Decision.note).contains(word, autoescape=True))
+            .values(note="")
+            .execution_options(synchronize_session=False)
+        )
+        quoting = [
+            number
+            for number, detail in session.execute(
+                select(col(JobEvent.id), col(JobEvent.detail)).where(col(JobEvent.kind).in_(_NOTED))
+            )
+            if any(word in str(value) for value in detail.values())
+        ]
+        for start in range(0, len(quoting), _BATCH):
+            session.execute(
+                update(JobEvent)
+                .where(col(JobEvent.id).in_(quoting[start : start + _BATCH]))
+                .values(detail={})
+                .execution_options(synchronize_session=False)
+            )
+
+
+def _erase_from_conversations(session: Session, author_id: str, now: float, by: str) -> int:
+    """Delete the person's own conversations, and what they said in those of others."""
+    rows = session.execute(select(col(StoredConversation.id), col(StoredConversation.facts)))
+    own = [name for name, facts in rows if _author_of(facts) == author_id]
+    _delete_conversations(session, own, now, "erasure", by)
+    session.execute(
+        update(StoredTurn)
+        .where(col(StoredTurn.speaker) == author_id)
+        .values(text="", speaker="")
+        .execution_options(synchronize_session=False)
+    )
+    return len(own)
 
 
 def place_hold(
@@ -157,7 +280,8 @@ def lift_hold(database: Database, hold_id: int, *, by: str) -> None:
         audit.append(session, at=now, actor=by, action="hold_lifted", subject=f"hold:{hold_id}")
 
 
-def _held(session: Session, rows: Sequence[StoredItem]) -> set[int]:
+def _standing_holds(session: Session) -> tuple[set[str], set[str]]:
+    """Ids of the items and of the authors that are held."""
     holds = session.execute(
         select(col(LegalHold.item_id), col(LegalHold.author_id)).where(
             col(LegalHold.lifted_at).is_(None)
@@ -165,6 +289,11 @@ def _held(session: Session, rows: Sequence[StoredItem]) -> set[int]:
     ).all()
     items = {item_id for item_id, _ in holds if item_id is not None}
     authors = {author_id for _, author_id in holds if author_id is not None}
+    return items, authors
+
+
+def _held(session: Session, rows: Sequence[StoredItem]) -> set[int]:
+    items, authors = _standing_holds(session)
     return {row.key or 0 for row in rows if row.id in items or row.author_id in authors}
 
 
@@ -208,6 +337,7 @@ def _delete(
 def _empty(session: Session, keys: list[int]) -> None:
     """Quotes of the content hide in signals, verdicts, notes and snapshots of decisions too."""
     statements: list[Any] = [
+        update(Decision).where(col(Decision.item_key).in_(keys)).values(note=""),
         update(StoredAssessment)
         .where(col(StoredAssessment.item_key).in_(keys))
         .values(signals=[], problems=[]),
@@ -222,7 +352,7 @@ def _empty(session: Session, keys: list[int]) -> None:
         update(JobEvent)
         .where(
             col(JobEvent.job_id).in_(select(col(Job.id)).where(col(Job.item_key).in_(keys))),
-            col(JobEvent.kind).in_(["commented", "refused", "released", "skipped", "escalated"]),
+            col(JobEvent.kind).in_(_NOTED),
         )
         .values(detail={}),
     ]

@@ -6,16 +6,25 @@ happens to a verdict and not about how it was found.
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 from typing import Any
 
+from PIL import Image
+
+from moderation.classifiers.matching.near_duplicates import ImageHashClassifier
+from moderation.classifiers.preparation import Preparation
 from moderation.items import Item
 from moderation.policy.effects import AccountEffect, Distribution, MoneyEffect, Visibility
 from moderation.policy.verdict import Verdict
 from moderation.queue import ClaimedJob, Queue, QueueRules, Recorded, record_screening
 from moderation.records import Database, Reviewer, create_reviewer
+from moderation.settings import Settings
 from moderation.signals import Assessment, Signal
 from moderation.taxonomy import CATEGORIES, Severity
+
+#: No models: pictures are only hashed here.
+_SETTINGS = Settings(classifiers=("image_hash",))
 
 START = 1_700_000_000.0
 
@@ -148,6 +157,26 @@ class House:
             screened,
             reporter_id=reporter_id,
             rules=self.rules,
+        )
+
+    def post_pictures(self, *pictures: Image.Image) -> Recorded:
+        """A reported item with pictures only, hashed by the real classifier."""
+        self.count += 1
+        files = []
+        for picture in pictures:
+            buffer = io.BytesIO()
+            picture.save(buffer, "PNG")
+            files.append({"data": buffer.getvalue()})
+        item = Item.from_row({"id": f"item-{self.count}", "text": "", "images": files})
+        [signals] = ImageHashClassifier().classify(
+            Preparation.from_settings(_SETTINGS).prepare([item])
+        )
+        assert signals, "the picture has too little structure to be hashed"
+        assessment = Assessment(
+            item_id=item.id, scores={"spam": 0.7}, signals=tuple(signals), language="und"
+        )
+        return record_screening(
+            self.database, item, Screened(assessment, {"DE": verdict()}), rules=self.rules
         )
 
     def claim(self, reviewer: str, **more: Any) -> ClaimedJob:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import pytest
 from PIL import Image
 from review_work import House
@@ -111,3 +112,57 @@ def test_short_texts_are_no_copies_of_each_other(small_house: House) -> None:
     house.post("ok")
     house.post("ok")
     assert house.claim("lin").members == ()
+
+
+LONG = (
+    "The parcel for your street could not be delivered today. Please confirm the house number "
+    "and pay the small fee on the page below, otherwise the parcel goes back to its sender."
+)
+
+
+def test_texts_that_share_most_of_their_words_are_one_cluster_and_the_others_stand_out(
+    house: House,
+) -> None:
+    house.reviewer("lin")
+    house.post(LONG)
+    house.post(LONG)
+    house.post(LONG.replace("today", "this morning"))
+    other = house.post(
+        "The parcel for your street was delivered to the neighbours, who are very kind and like "
+        "to keep it until the evening; no fee, no page, and nothing to confirm at all."
+    )
+    claimed = house.claim("lin")
+    assert [member.outlier for member in claimed.members] == ["worded differently", None]
+    house.queue.decide(claimed, "unavailable")
+    assert house.claim("lin").job_id == other.job_id
+
+
+def test_a_resized_picture_joins_and_another_picture_does_not(small_house: House) -> None:
+    house = small_house
+    house.reviewer("lin")
+    first, second = _scene(1), _scene(2)
+    smaller = first.resize((200, 150), Image.Resampling.BICUBIC)
+    house.post_pictures(first)
+    house.post_pictures(smaller)
+    house.post_pictures(second)
+    sizes = []
+    while (claimed := house.queue.claim("lin")) is not None:
+        sizes.append(1 + len(claimed.members))
+        house.queue.decide(claimed, "allow", seconds=0)
+    assert sorted(sizes) == [1, 2]
+
+
+def test_a_near_copy_of_a_decided_item_waits_for_itself(small_house: House) -> None:
+    house = small_house
+    house.reviewer("lin")
+    house.post(LONG)
+    house.queue.decide(house.claim("lin"), "unavailable")
+    late = house.post(LONG.replace("today", "this morning"))
+    assert house.claim("lin").job_id == late.job_id
+
+
+def _scene(seed: int) -> Image.Image:
+    """An invented picture with enough structure to be recognised."""
+    chance = np.random.default_rng(seed)
+    coarse = chance.integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((640, 480), Image.Resampling.BICUBIC)

@@ -9,6 +9,7 @@ from PIL import Image
 from review_work import House
 from sqlalchemy import text
 
+from moderation.queue import ClaimedJob
 from moderation.records import (
     ContentHeld,
     NotFound,
@@ -20,6 +21,7 @@ from moderation.records import (
     load_item,
     place_hold,
 )
+from moderation.records.conversations import StoredConversation, StoredTurn
 
 WORDS = "unmistakable words of an invented author"
 
@@ -102,3 +104,61 @@ def test_erasure_closes_the_job_and_forgets_the_author(house: House) -> None:
     assert "someone-unforgettable" not in _everything(house)
     assert house.queue.claim("lin") is None
     assert house.queue.history(claimed.job_id)
+
+
+def test_a_quote_in_a_note_on_somebody_elses_item_is_erased_with_its_author(house: House) -> None:
+    house.reviewer("lin")
+    house.post(WORDS, author={"id": "erased-person"})
+    house.queue.decide(house.claim("lin"), "limit", note=f"says: {WORDS}")
+    house.post("a reply by somebody else", author={"id": "other-person"})
+    reply = house.claim("lin")
+    house.queue.comment(reply.job_id, "lin", "an answer to erased-person")
+    kept = house.queue.decide(reply, "allow", note=f'quotes "{WORDS}"')
+    house.queue.decide(_next(house), "allow", note="nothing to do with anybody")
+    erase_author(house.database, "erased-person", by="boss")
+    everything = _everything(house)
+    assert WORDS not in everything
+    assert "erased-person" not in everything
+    assert "nothing to do with anybody" in everything
+    assert kept.id in {decision.id for decision in house.queue.decisions_of("lin")}
+    audit.verify(house.database)
+
+
+def _next(house: House) -> ClaimedJob:
+    house.post("a third post, of no interest")
+    return house.claim("lin")
+
+
+def test_expired_conversations_go_and_held_or_waiting_ones_stay(house: House) -> None:
+    house.reviewer("lin")
+    recorded = house.post("an invented room")
+    now = house.clock.now
+    with house.database.write() as session:
+        for name, job_id in (("old", None), ("waiting", recorded.job_id), ("held", None)):
+            session.add(
+                StoredConversation(
+                    id=name, surface="live_chat", job_id=job_id, opened_at=now, updated_at=now
+                )
+            )
+        session.flush()
+        session.add(
+            StoredTurn(
+                conversation_id="old",
+                turn_id="1",
+                arrival=0,
+                time=0.0,
+                text=WORDS,
+                reading=b"",
+                received_at=now,
+            )
+        )
+    place_hold(house.database, reason="a court asks", by="boss", item_id="held")
+    house.clock.forward(hours=24 * 90)
+    done = delete_expired_content(house.database, older_than=house.clock.now - 86_400 * 30)
+    assert done.conversations == 1
+    assert WORDS not in _everything(house)
+    with house.database.read() as session:
+        assert session.get(StoredConversation, "old") is None
+        assert session.get(StoredConversation, "waiting") is not None
+        assert session.get(StoredConversation, "held") is not None
+    audit.verify(house.database)
