@@ -230,7 +230,10 @@ class LiveRooms:
         closed = row.closed_at is not None
         assessment = assess_room(self._classifier, item.id, state, findings, whole=closed)
         singles, apart = turns_apart(item, new, [step.heard[read.turn.id] for read in new])
-        screening, *each = self._screener.judge([item, *singles], [assessment, *apart])
+        # A canary draws all turns of a room with their room.
+        screening, *each = self._screener.judge(
+            [item, *singles], [assessment, *apart], drawn_by=[row.id] * (1 + len(singles))
+        )
         scores = {name: round(p, 4) for name, p in assessment.scores.items()}
         changed = {
             name: (row.scores.get(name, 0.0), p)
