@@ -59,7 +59,11 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "time": ("time", "date", "timestamp", "created_at"),
     "role": ("role",),
     "language": ("language", "lang"),
+    "age": ("age", "age_bracket"),
+    "account_age_days": ("account_age_days",),
 }
+#: Milliseconds since 1970 at which the ids of Discord begin; an id tells when it was given out.
+_DISCORD_EPOCH = 1_420_070_400_000
 
 
 def conversations_in(
@@ -154,7 +158,20 @@ def _discord(found: Any) -> Iterator[dict[str, Any] | BadTurn]:
             "speaker": str(speaker or "owner of the export"),
             "text": content,
             "time": message.get("timestamp", message.get("Timestamp")),
+            "account_age_days": _discord_account_age(author, message.get("timestamp")),
         }
+
+
+def _discord_account_age(author: Any, time: Any) -> int | None:
+    """Days between the making of the account, which its id tells, and the message."""
+    number = str(author.get("id", "")) if isinstance(author, dict) else ""
+    if not (number.isascii() and number.isdigit() and 15 <= len(number) <= 20) or time is None:
+        return None
+    try:
+        made = ((int(number) >> 22) + _DISCORD_EPOCH) / 1000
+        return max(0, int((_moment(time) - made) / 86_400))
+    except ValueError:
+        return None
 
 
 def _telegram_chats(found: Any, name: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -293,6 +310,7 @@ def _chat(
 ) -> Iterator[Item | BadTurn]:
     """Messages as one item; times become seconds since the first."""
     turns: list[dict[str, Any]] = []
+    people: dict[str, dict[str, Any]] = {}
     seen: set[str] = set()
     for number, message in enumerate(messages):
         if isinstance(message, BadTurn):
@@ -310,6 +328,10 @@ def _chat(
             continue
         seen.add(turn["id"])
         turns.append(turn)
+        for fact in ("role", "age", "account_age_days"):
+            value = _cell(message, fact)
+            if value is not None:
+                people.setdefault(turn["speaker"], {"id": turn["speaker"]}).setdefault(fact, value)
     times = [turn["at"] for turn in turns if turn.get("at") is not None]
     for turn in turns:
         at = turn.pop("at", None)
@@ -319,7 +341,8 @@ def _chat(
         yield BadTurn(1, f"{name}: there is no turn in it")
         return
     try:
-        yield Item.from_row({"id": name, "surface": surface.value, "turns": turns})
+        row = {"id": name, "surface": surface.value, "turns": turns}
+        yield Item.from_row(row | {"participants": list(people.values())})
     except InvalidItem as error:
         yield BadTurn(1, str(error))
 

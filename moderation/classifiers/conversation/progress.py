@@ -8,7 +8,7 @@ conversation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,6 +141,14 @@ class Progress(BaseModel):
 
 #: Length of `Progress.features`.
 FEATURES = 2 * len(MARK_NAMES) + 3 * len(SCORES) + 1
+
+
+def columns_of(marks: Sequence[str], scores: Sequence[str]) -> list[int]:
+    """Where `Progress.features` tells of these marks and scores."""
+    m, n = len(MARK_NAMES), len(SCORES)
+    of_marks = [MARK_NAMES.index(mark) + block * m for mark in marks for block in range(2)]
+    of_scores = [2 * m + SCORES.index(score) + block * n for score in scores for block in range(3)]
+    return sorted(of_marks + of_scores)
 
 
 class Head(BaseModel):

@@ -15,6 +15,7 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import minimize
 
 from moderation.classifiers.conversation.labelled import Labelled, fold_of
 from moderation.classifiers.conversation.marks import (
@@ -32,17 +33,23 @@ from moderation.classifiers.conversation.model import (
     ConversationDescription,
     write_model,
 )
-from moderation.classifiers.conversation.progress import SCORES, Head, Progress
+from moderation.classifiers.conversation.progress import SCORES, Head, Progress, columns_of
+from moderation.classifiers.conversation.state import SCAM_MARKS
 from moderation.classifiers.text.calibration import Floats
 from moderation.classifiers.text.reading import ReadingModel, TurnReading
 
 #: Changes when the recipe below does.
-VERSION = "2"
+VERSION = "3"
 #: Ridge of the marks, inverse penalty of the heads; chosen on the seed conversations by idea.
 _RIDGE, _INVERSE_PENALTY = 8.0, 0.5
 #: How much one conversation weighs against the penalty, spread evenly over its turns.
 _WEIGHT = 10.0
 _THIRDS, _FOLDS = 3, 5
+#: Head → marks and scores that may never speak against it: with few conversations a stage that
+#: is told weakly would get a negative weight by chance.
+_SPEAKS_FOR: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
+    "scam": (SCAM_MARKS, ("fraud_phishing", "offplatform_luring"))
+}
 
 Log = Callable[[str], None]
 Doubles = npt.NDArray[np.float64]
@@ -241,7 +248,10 @@ def fit_parts(examples: Sequence[Example], outputs: Sequence[str]) -> Parts:
         weights = np.concatenate(
             [np.full(len(f), _WEIGHT * e.labelled.weight / len(f)) for e, f in used]
         )
-        solved = _logistic(np.vstack([f for _, f in used]), truth, weights, _INVERSE_PENALTY)
+        inputs = np.vstack([f for _, f in used])
+        solved = _never_against(
+            inputs, truth, weights, _INVERSE_PENALTY, columns_of(*_SPEAKS_FOR.get(name, ((), ())))
+        )
         heads[name] = Head(weights=tuple(map(float, solved[:-1])), bias=float(solved[-1]))
     return Parts(whole.marks(), lines, heads)
 
@@ -273,6 +283,34 @@ def _logistic(inputs: Floats, truth: Doubles, weights: Doubles, inverse_penalty:
         if np.abs(step).max() < 1e-7:
             break
     return w
+
+
+def _never_against(
+    inputs: Floats,
+    truth: Doubles,
+    weights: Doubles,
+    inverse_penalty: float,
+    positive: Sequence[int],
+) -> Doubles:
+    """As `_logistic`, with no negative weight for the columns in ``positive``."""
+    start = _logistic(inputs, truth, weights, inverse_penalty)
+    if not positive:
+        return start
+    x = np.hstack([inputs, np.ones((len(inputs), 1))]).astype(np.float64)
+    penalty = np.full(x.shape[1], 1.0)
+    penalty[-1] = 1e-6
+
+    def loss(w: Doubles) -> tuple[float, Doubles]:
+        z = np.clip(x @ w, -30, 30)
+        error = 1 / (1 + np.exp(-z)) - truth
+        missed = inverse_penalty * float(weights @ (np.logaddexp(0, z) - truth * z))
+        gradient = inverse_penalty * x.T @ (weights * error) + penalty * w
+        return missed + 0.5 * float(penalty @ w**2), gradient
+
+    start[list(positive)] = np.maximum(start[list(positive)], 0)
+    bounds = [(0 if i in positive else None, None) for i in range(x.shape[1])]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    return np.asarray(found.x, np.float64)
 
 
 def held_out_curves(

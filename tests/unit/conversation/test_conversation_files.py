@@ -103,3 +103,22 @@ def test_a_file_of_no_known_kind_names_the_kinds(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('{"hello": 1}')
     with pytest.raises(UnreadableConversation, match="discord, telegram, srt"):
         list(conversations_in(tmp_path / "x.json"))
+
+
+def test_what_a_file_tells_of_speakers_comes_with_the_item(tmp_path: Path) -> None:
+    table = tmp_path / "room.csv"
+    table.write_text("speaker,text,role,age,account_age_days\nana,hi,host,18_plus,3\nbo,hey,,,\n")
+    [item] = conversations_in(table)
+    assert isinstance(item, Item)
+    [ana] = item.participants
+    assert (ana.id, ana.role, ana.age, ana.account_age_days) == ("ana", "host", "18_plus", 3)
+
+
+def test_an_id_of_discord_tells_how_old_the_account_was(tmp_path: Path) -> None:
+    author = {"id": "175928847299117063", "name": "ana"}
+    message = {"id": "1", "timestamp": "2016-05-10T00:00:00+00:00", "content": "hi"}
+    export = tmp_path / "export.json"
+    export.write_text(json.dumps({"messages": [message | {"author": author}]}))
+    [item] = conversations_in(export)
+    assert isinstance(item, Item)
+    assert item.participants[0].account_age_days == 9
