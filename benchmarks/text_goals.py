@@ -16,15 +16,21 @@ from pathlib import Path
 import numpy as np
 from ruamel.yaml import YAML
 
-from moderation.classifiers.text import TextClassifier
+from moderation.classifiers.text import LanguageIdentifier, TextClassifier
+from moderation.classifiers.text.model import ENCOURAGEMENT
+from moderation.policy import load_packs
 from moderation.settings import Settings
 from moderation.taxonomy import DATA_LABELS
+from moderation.tuning.evaluation import evaluate
+from moderation.tuning.identity_sentences import measure_identity
 from moderation.tuning.labelled import EvaluationRow, read_labelled, score_rows
+from moderation.tuning.policy_thresholds import thresholds_of
 from moderation.tuning.training_patterns import FunctionalPairs, functional_sentence
 from moderation.tuning.training_recipe import read_recipe
 from moderation.tuning.training_rows import SEED_FOLDER, LabelledText, read_seed
 
 REVIEW = 0.5
+POLICY = thresholds_of(load_packs(Settings().policies_dir))
 SIX = {
     "博彩": "gambling",
     "低俗色情": "adult_sexual",
@@ -103,8 +109,11 @@ def functional(classifier: TextClassifier, rows: int) -> dict[str, float]:
     return result
 
 
-def identity_terms(classifier: TextClassifier) -> dict[str, float]:
-    """Flags on harmless sentences about groups of people, in the languages held out of training."""
+def identity_terms(classifier: TextClassifier) -> dict[str, object]:
+    """Flags on harmless sentences that name groups of people: in 15 languages with frames that
+    nothing is trained on, and with training patterns in the languages held out of training."""
+    rates = measure_identity(classifier, POLICY)
+    low, high = rates.identity_interval
     rng = random.Random(6)
     kinds = ("n_neutral", "n_praise", "n_support", "n_mention")
     about = [
@@ -115,7 +124,44 @@ def identity_terms(classifier: TextClassifier) -> dict[str, float]:
     ]
     found = scores(classifier, as_rows(about))
     flagged = np.max(np.stack(list(found.values())), axis=0) >= REVIEW
-    return {"sentences": len(about), "flagged": round(float(flagged.mean()), 3)}
+    return {
+        "sentences": rates.sentences,
+        "flagged_at_review": round(rates.flagged, 4),
+        "attacked_groups": round(rates.flagged_identity, 4),
+        "attacked_groups_95%": [round(low, 4), round(high, 4)],
+        "other_groups": round(rates.flagged_other, 4),
+        "attacked_against_average": None if rates.ratio is None else round(rates.ratio, 2),
+        "worst": [[t.term, t.language, round(t.flagged, 2)] for t in rates.worst],
+        "patterns_held_out_languages_at_.5": round(float(flagged.mean()), 3),
+    }
+
+
+def harmless_by_language(classifier: TextClassifier, data: Path, rows: int) -> dict[str, object]:
+    """Flags at the policy's review thresholds on harmless rows of the 15 largest languages: those
+    of dev/ with three known labels or more that are all 0, and the seed corpus's kept back."""
+    own = [row for row in read_labelled(data / "dev")
+           if len(row.labels) >= 3 and not any(row.labels.values())]  # fmt: skip
+    own += as_rows([t for t in read_seed(kept_back=True) if not any(t.labels.values())])
+    by_language: dict[str, list[EvaluationRow]] = {}
+    for row in own:
+        by_language.setdefault(row.language, []).append(row)
+    largest = sorted(by_language, key=lambda language: -len(by_language[language]))[:15]
+    drawn = []
+    for language in largest:
+        random.Random(3).shuffle(by_language[language])
+        drawn += by_language[language][: max(60, rows // 5)]
+    found = evaluate(
+        score_rows(classifier, drawn), classifier.version, thresholds=POLICY, resamples=1
+    )
+    ratio = found.harmless_ratio()
+    return {
+        "most_against_least": None if ratio is None else [round(ratio[0], 2), *ratio[1:]],
+        "by_language": {
+            rate.slice: [rate.rows, round(rate.at_review or 0, 4)]
+            for rate in found.harmless
+            if rate.by == "language"
+        },
+    }
 
 
 def harmless(classifier: TextClassifier, data: Path) -> dict[str, float]:
@@ -150,7 +196,16 @@ def disguised(classifier: TextClassifier) -> dict[str, float]:
         "disguised_recall": round(float(found.mean()), 3),
         "kept_of_plain": round(float(found[after_plain].mean()), 3),
         "harmless_flagged": round(float(flagged([str(t) for t in content["harmless"]]).mean()), 3),
+        "harmless_flagged_as_written": round(as_written(classifier, content["harmless"]), 3),
     }
+
+
+def as_written(classifier: TextClassifier, texts: list[object]) -> float:
+    """Share of texts that the model flags without any reading."""
+    own = [str(text) for text in texts]
+    outputs = [i for i, name in enumerate(classifier.model.outputs) if name != ENCOURAGEMENT]
+    scored = classifier.model.score(own, LanguageIdentifier().identify(own))
+    return float(np.mean([s.best[outputs].max() >= REVIEW for s in scored]))
 
 
 def main() -> None:
@@ -166,6 +221,7 @@ def main() -> None:
         "chineseharm_third": six_classes(classifier, options.data, options.rows),
         "functional_held_out": functional(classifier, options.rows),
         "identity_terms": identity_terms(classifier),
+        "harmless_by_language": harmless_by_language(classifier, options.data, options.rows),
         "disguised": disguised(classifier),
     }
     if not options.without_test:

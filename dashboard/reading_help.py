@@ -52,8 +52,10 @@ def show(part: str, text: str, language: str, person: Session) -> None:
 
 def reads(person: Session, language: str) -> bool:
     """Whether the reviewer reads the language; one who named none is taken to read English."""
-    known = _languages(person.reviewer_id) or ("en",)
-    return primary_language(language) in known
+    if person.view.reads is None:
+        reviewer = get_reviewer(connection.database(), person.reviewer_id)
+        person.view.reads = frozenset(map(primary_language, reviewer.languages or ("en",)))
+    return primary_language(language) in person.view.reads
 
 
 def gloss(text: str, language: str) -> list[GlossedWord]:
@@ -72,8 +74,3 @@ def _translate(part: str, text: str, language: str, person: Session) -> None:
         person.view.translations[part] = connection.translator().translate(text, language)
     except ModerationError as error:
         person.tell("warning", f"No translation: {error}")
-
-
-@st.cache_data(ttl=60, show_spinner=False)
-def _languages(reviewer_id: str) -> tuple[str, ...]:
-    return tuple(map(primary_language, get_reviewer(connection.database(), reviewer_id).languages))

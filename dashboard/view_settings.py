@@ -26,6 +26,7 @@ class ViewSettings:
     grey: bool = True
     copies: dict[int, str] = field(default_factory=dict)  #: item key → words of a near-copy
     translations: dict[str, Translation] = field(default_factory=dict)  #: by part
+    reads: frozenset[str] | None = None  #: languages of the reviewer, once looked up
     opened_at: float = field(default_factory=time.monotonic)
     _ready: dict[tuple[str, bool, bool], Sequence[Picture]] = field(default_factory=dict)
 

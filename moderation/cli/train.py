@@ -79,7 +79,9 @@ def text(
             report=show,
         )
     with _console.status("Calibrating on development rows"):
-        description = calibrate(folder, settings.model_cache, data)
+        description = calibrate(
+            folder, settings.model_cache, data, rows_per_source=plan.calibration_rows
+        )
     _console.print(f"Wrote {folder} (calibration {description.calibration.version})")
 
 

@@ -43,6 +43,7 @@ class Recipe(BaseModel):
     source_weights: dict[str, float] = Field(default_factory=dict)
     held_out_functions: tuple[str, ...] = ()
     held_out_languages: tuple[str, ...] = ()
+    calibration_rows: int = Field(default=400, gt=0)  #: of each source, at most
 
 
 def read_recipe(name_or_path: str) -> Recipe:
