@@ -80,6 +80,19 @@ class Settings(BaseSettings):
         gt=0,
         description="A live room without a new turn for so long is closed as if it had ended.",
     )
+    text_second_model: str = Field(
+        default="",
+        description="A larger Hugging Face sequence-classification model (folder or hub name) "
+        "that is asked where the text model is unsure; empty means none.",
+    )
+    text_second_labels: str = Field(
+        default="",
+        description="JSON object mapping the second model's labels to category ids.",
+    )
+    text_second_band: str = Field(
+        default="0.3,0.7",
+        description="Between which probabilities the second model is asked, and believed.",
+    )
     text_runtime: str = Field(
         default="auto",
         description="How the text model multiplies: torch-float32, onednn-float32, "

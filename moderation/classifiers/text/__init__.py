@@ -13,7 +13,17 @@ __all__ = ["ContactTokens", "LanguageIdentifier", "TextClassifier", "contacts", 
 
 
 def text(settings: Settings) -> Classifier:
-    """The text classifier in force: the shipped model, or the one that the settings name."""
+    """The text classifier in force: the shipped model, or the one that the settings name; with a
+    second opinion, if they name one."""
+    first = _first(settings)
+    if not settings.text_second_model:
+        return first
+    from moderation.classifiers.text.second_opinion import SecondOpinion
+
+    return SecondOpinion.from_settings(first, settings)
+
+
+def _first(settings: Settings) -> Classifier:
     if settings.text_model:
         # Imported here: transformers takes seconds, and the shipped model does not need it.
         from moderation.classifiers.text.huggingface import HuggingFaceClassifier

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 ENCODER = "multilingual-e5-small-q4"
 CONVERSION = 1
 _MARKER = "encoder.json"
+_WORDS = "embeddings.word_embeddings.weight"
 _FILES = ("config.json", "model.safetensors", "tokenizer.json")
 
 
@@ -74,11 +75,19 @@ def check_encoder_folder(folder: Path) -> None:
 
 
 def load_encoder_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """The encoder's tensors by their ``transformers`` names, float32, mapped from disk."""
+    """The encoder's tensors by their ``transformers`` names, float32, mapped from disk.
+
+    The word embeddings have a mapping of their own and vectors are copied, so that the pages of
+    the other matrices are given back once those have been laid out for a runtime.
+    """
     path = folder / "model.safetensors"
     try:
         with safe_open(str(path), framework="pt") as tensors:
-            return {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118
+            names = [name for name in tensors.keys() if name != _WORDS]  # noqa: SIM118
+            found = {name: tensors.get_tensor(name) for name in names}
+        with safe_open(str(path), framework="pt") as tensors:
+            words = tensors.get_tensor(_WORDS)
+        return {n: t.clone() if t.ndim == 1 else t for n, t in found.items()} | {_WORDS: words}
     except (OSError, SafetensorError) as error:
         raise EncoderFileError(
             f"{path}: unreadable ({error}); delete the folder {folder} and start again"

@@ -71,16 +71,8 @@ class HuggingFaceClassifier:
     @classmethod
     def from_settings(cls, settings: Settings) -> HuggingFaceClassifier:
         """The model that `text_model` and `text_model_labels` name."""
-        try:
-            labels = json.loads(settings.text_model_labels or "{}")
-            if not isinstance(labels, dict) or not labels:
-                raise ValueError("an empty map")
-        except ValueError as error:
-            raise ModelUnavailable(
-                "MODERATION_TEXT_MODEL_LABELS must be a JSON object that maps the model's labels "
-                f'to category ids, for example {{"LABEL_1": "toxicity"}} ({error})'
-            ) from error
-        return cls(settings.text_model, {str(k): str(v) for k, v in labels.items()})
+        labels = label_map(settings.text_model_labels, "MODERATION_TEXT_MODEL_LABELS")
+        return cls(settings.text_model, labels)
 
     def classify(self, batch: Sequence[Prepared]) -> list[list[Signal]]:
         """See `Classifier.classify`."""
@@ -140,6 +132,24 @@ class HuggingFaceClassifier:
             scores = torch.sigmoid(logits) if self._several else torch.softmax(logits, dim=-1)
             result[batch] = scores.numpy()
         return result
+
+
+def label_map(text: str, variable: str) -> dict[str, str]:
+    """A model's labels → category ids, from the JSON object that a setting holds.
+
+    Raises:
+        ModelUnavailable: it is none, or empty.
+    """
+    try:
+        labels = json.loads(text or "{}")
+        if not isinstance(labels, dict) or not labels:
+            raise ValueError("an empty map")
+    except ValueError as error:
+        raise ModelUnavailable(
+            f"{variable} must be a JSON object that maps the model's labels "
+            f'to category ids, for example {{"LABEL_1": "toxicity"}} ({error})'
+        ) from error
+    return {str(k): str(v) for k, v in labels.items()}
 
 
 def _columns(

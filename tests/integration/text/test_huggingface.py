@@ -15,6 +15,7 @@ from transformers import BertConfig, BertForSequenceClassification, PreTrainedTo
 from moderation.classifiers.base import LocatedText, Prepared
 from moderation.classifiers.text import text
 from moderation.classifiers.text.huggingface import HuggingFaceClassifier
+from moderation.classifiers.text.second_opinion import SecondOpinion
 from moderation.errors import ModelUnavailable
 from moderation.items import Item
 from moderation.settings import Settings
@@ -104,3 +105,37 @@ def test_a_wrong_label_map_is_explained(tiny_model: Path, labels: str, message: 
 def test_a_folder_that_holds_no_model_is_explained(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match="MODERATION_TEXT_MODEL"):
         text(configured(tmp_path, '{"nasty": "toxicity"}'))
+
+
+def with_second(folder: Path, **changes: str) -> Settings:
+    named = {"text_second_model": str(folder), "text_second_labels": '{"nasty": "toxicity"}'}
+    return Settings.model_validate(named | {"text_second_band": "0.0,0.6"} | changes)
+
+
+def test_a_second_model_decides_where_the_first_is_unsure(tiny_model: Path) -> None:
+    settings = with_second(tiny_model)
+    alone = text(Settings())
+    both = text(settings)
+    assert isinstance(both, SecondOpinion)
+    assert both.name == alone.name
+    sure, unsure = "you are a worthless idiot and nobody likes you", "cat bad sun"
+    before = alone.classify([prepared(sure), prepared(unsure)])
+    after = both.classify([prepared(sure), prepared(unsure)])
+    (first, second) = ({s.category: s for s in signals} for signals in after)
+    (first_before, second_before) = ({s.category: s for s in signals} for signals in before)
+    assert first["toxicity"].probability == first_before["toxicity"].probability
+    assert second["toxicity"].probability > 0.7
+    assert second_before["toxicity"].probability < 0.6 < first["toxicity"].probability
+    assert "the first model said" in second["toxicity"].note
+    assert {s.model_version for s in after[0]} == {both.version}
+    company = both.classify([prepared("good day"), prepared(unsure)])[1]
+    assert [s.probability for s in company] == pytest.approx(
+        [s.probability for s in after[1]], abs=1e-3
+    )
+    assert both.classify([]) == []
+
+
+@pytest.mark.parametrize("band", ["", "0.5", "0.7,0.3", "a,b", "0.2,1.5"])
+def test_a_wrong_band_is_explained(tiny_model: Path, band: str) -> None:
+    with pytest.raises(ModelUnavailable, match="must be two probabilities"):
+        text(with_second(tiny_model, text_second_band=band))
