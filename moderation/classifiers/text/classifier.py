@@ -12,13 +12,13 @@ import numpy as np
 
 from moderation.classifiers.base import LocatedText, Prepared
 from moderation.classifiers.text.calibration import Floats
-from moderation.classifiers.text.evidence import locate
+from moderation.classifiers.text.evidence import locate, place_of
 from moderation.classifiers.text.model import ENCOURAGEMENT, MODELS_FOLDER, ScoredText, TextModel
 from moderation.classifiers.text.normalise import Reading, readings
 from moderation.classifiers.text.remembered import Remembered
 from moderation.classifiers.text.windows import LONGEST_TEXT
 from moderation.settings import Settings
-from moderation.signals import ImageBox, SelfHarmAspect, Signal, TextSpan, TimeSpan
+from moderation.signals import SelfHarmAspect, Signal, TextSpan
 
 #: From this probability on, the reason is shown and every part has its own signal.
 SHOWN_FROM = 0.3
@@ -153,7 +153,7 @@ class TextClassifier:
 
     def _text_of(self, entry: Prepared, signal: Signal, column: int) -> LocatedText | None:
         """The text that got the signal; a part may hold several."""
-        box = next((e for e in signal.evidence if isinstance(e, ImageBox | TimeSpan)), None)
+        box = place_of(signal)
         texts = [t for t in entry.texts if t.text and t.part == signal.part and t.box == box]
         if len(texts) < 2:
             return texts[0] if texts else None

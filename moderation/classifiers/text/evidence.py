@@ -11,7 +11,7 @@ import numpy as np
 
 from moderation.classifiers.text.calibration import Floats
 from moderation.classifiers.text.model import TextModel
-from moderation.signals import TextSpan
+from moderation.signals import ImageBox, Signal, TextSpan, TimeSpan
 
 #: Ends of sentences and lines; commas too, since many chat messages know no other mark.
 _BREAK = re.compile(r"(?<=[.!?。！？…;；\n])\s*|(?<=[，,、～~])\s*")
@@ -66,6 +66,11 @@ def span(text: str, start: int, end: int) -> TextSpan:
         end -= 1
     quote = "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text[start:end][:_QUOTE])
     return TextSpan(start=start, end=end, quote=quote)
+
+
+def place_of(signal: Signal) -> ImageBox | TimeSpan | None:
+    """Where a text that was read or heard stands: its `LocatedText.box`."""
+    return next((e for e in signal.evidence if isinstance(e, ImageBox | TimeSpan)), None)
 
 
 #: Scores of several texts: (n, outputs), calibrated probability.

@@ -7,10 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moderation.classifiers.base import Classifier, Explains, LocatedText, Prepared
+from moderation.classifiers.text.evidence import place_of
 from moderation.classifiers.text.huggingface import HuggingFaceClassifier, label_map
 from moderation.errors import ModelUnavailable
 from moderation.settings import Settings
-from moderation.signals import ImageBox, Signal
+from moderation.signals import ImageBox, Signal, TimeSpan
+
+#: Part, place within it, category.
+_Place = tuple[str, ImageBox | TimeSpan | None, str]
 
 
 class SecondOpinion:
@@ -77,7 +81,7 @@ class SecondOpinion:
         answers = self._second.classify(
             [Prepared(item=batch[index].item, texts=(text,)) for index, text in asked]
         )
-        better: list[dict[tuple[str, ImageBox | None, str], Signal]] = [{} for _ in batch]
+        better: list[dict[_Place, Signal]] = [{} for _ in batch]
         for (index, text), own in zip(asked, answers, strict=True):
             for signal in own:
                 key = (text.part, text.box, signal.category or "")
@@ -101,11 +105,9 @@ class SecondOpinion:
         low, high = self._band
         return signal.category in self._shared and low <= signal.probability <= high
 
-    def _judged(
-        self, signal: Signal, better: Mapping[tuple[str, ImageBox | None, str], Signal]
-    ) -> Signal:
+    def _judged(self, signal: Signal, better: Mapping[_Place, Signal]) -> Signal:
         changes: dict[str, Any] = {"model_version": self.version}
-        other = better.get((signal.part, _box_of(signal), signal.category or ""))
+        other = better.get((signal.part, place_of(signal), signal.category or ""))
         if other is not None and self._is_unsure(signal):
             note = f"second opinion; the first model said {signal.probability:.2f}"
             changes |= {
@@ -116,9 +118,5 @@ class SecondOpinion:
         return signal.model_copy(update=changes)
 
 
-def _box_of(signal: Signal) -> ImageBox | None:
-    return next((e for e in signal.evidence if isinstance(e, ImageBox)), None)
-
-
 def _is_about(signal: Signal, text: LocatedText) -> bool:
-    return signal.part == text.part and _box_of(signal) == text.box
+    return signal.part == text.part and place_of(signal) == text.box
