@@ -61,7 +61,7 @@ def transcripts_against_text(screener: Screener, settings: Settings, count: int)
     taken = {"transcripts": 0.0, "bare text model": 0.0}
     tokens = 0
     for number, labelled in enumerate(seed_conversations()[:count]):
-        item = Item(id=labelled.id, surface="direct_message", turns=labelled.transcript.turns)
+        item = Item(id=labelled.id, surface="live_chat", turns=labelled.transcript.turns)
         texts = [turn.text for turn in item.turns]
         tokens += sum(len(window.ids) for text in texts for window in bare.windows(text))
 
