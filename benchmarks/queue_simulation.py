@@ -19,7 +19,7 @@ What is simulated, and how it differs from what the order knows:
   language they do not read.
 * Harm is severity weight × views × half a minute; removing a harmful item averts the harm of the
   views that are still to come. The severity weights are those of the order, so its advantage in
-  weighing severities is by definition; `--equal-severity` measures harm without them.
+  weighing severities is by definition; harm is therefore told without them as well.
 
 Prints one JSON object; draws the plot if asked.
 """
@@ -129,8 +129,17 @@ def our_order_with_linear_reach(world: Arrivals, waiting: Ints, now: float) -> F
     return _ranked(world, waiting, now, lambda views: views / 60)
 
 
+def our_order_with_full_ageing(world: Arrivals, waiting: Ints, now: float) -> Floats:
+    """What was tried: a clock that ran out adds the whole weight of the severity."""
+    return _ranked(world, waiting, now, np.log2, weight=1.0)
+
+
 def _ranked(
-    world: Arrivals, waiting: Ints, now: float, weigh: Callable[[Floats], Floats]
+    world: Arrivals,
+    waiting: Ints,
+    now: float,
+    weigh: Callable[[Floats], Floats],
+    weight: float = formula.AGEING_WEIGHT,
 ) -> Floats:
     clock = CLOCKS[world.severity[waiting]]
     age = now - world.at[waiting]
@@ -140,7 +149,7 @@ def _ranked(
     ramp = (elapsed - formula.AGEING_FROM) / (1 - formula.AGEING_FROM)
     ageing = np.where(elapsed > 1, 1 + np.log2(np.maximum(elapsed, 1)), np.maximum(ramp, 0))
     probability = probability_now(world, waiting, now)
-    score = WEIGHTS[world.severity[waiting]] * (probability * reach + ageing)
+    score = WEIGHTS[world.severity[waiting]] * (probability * reach + weight * ageing)
     return score + np.where(world.severity[waiting] == 0, 1e6, 0.0)
 
 
@@ -163,6 +172,7 @@ ORDERS: dict[str, Callable[[Arrivals, Ints, float], Floats]] = {
     "probability only": by_probability,
     "report count": by_reports,
     "ours, linear reach": our_order_with_linear_reach,
+    "ours, full ageing": our_order_with_full_ageing,
 }
 
 
@@ -245,7 +255,7 @@ def harm_averted(world: Arrivals, decided: Floats, equal_severity: bool) -> Floa
     return np.asarray(world.harmful * weight * world.views * left * 0.5)
 
 
-def figures(world: Arrivals, decided: Floats, equal_severity: bool) -> dict[str, Any]:
+def figures(world: Arrivals, decided: Floats) -> dict[str, Any]:
     """What the issue asks for, of one order."""
     end = np.minimum(decided, HOURS)
     waited = end - world.at
@@ -257,9 +267,11 @@ def figures(world: Arrivals, decided: Floats, equal_severity: bool) -> dict[str,
         for language, name in enumerate(("zh", "en")):
             own = in_lane & (world.language == language)
             breaches[f"{lane}, {name}"] = round(float(late[own].mean()), 3)
-    total = float(harm_averted(world, decided, equal_severity).sum())
+    hours = len(REVIEWERS) * HOURS
+    weighed, unweighed = (float(harm_averted(world, decided, e).sum()) for e in (False, True))
     return {
-        "harm_minutes_averted_per_reviewer_hour": round(total / (len(REVIEWERS) * HOURS), 1),
+        "harm_minutes_averted_per_reviewer_hour": round(weighed / hours, 1),
+        "the_same_without_severity": round(unweighed / hours, 1),
         "p0_within_15_minutes": round(float((waited[matters] <= 0.25).mean()), 3),
         "breached_share": breaches,
         "longest_wait_hours": round(float(waited.max()), 1),
@@ -312,11 +324,18 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def times(told: dict[str, Any], measure: str) -> dict[str, float]:
+    """How many times the harm of each other order ours averts."""
+    ours = told["ours"][measure]["mean"]
+    return {
+        name: round(ours / own[measure]["mean"], 2) for name, own in told.items() if name != "ours"
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--equal-severity", action="store_true")
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args()
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in ORDERS}
@@ -326,21 +345,15 @@ def main() -> None:
         check_formula(world)
         results = {name: work_off(world, order) for name, order in ORDERS.items()}
         for name, decided in results.items():
-            runs[name].append(figures(world, decided, given.equal_severity))
+            runs[name].append(figures(world, decided))
         last = (world, results)
     told = {name: summary(own) for name, own in runs.items()}
-    averted = {
-        name: own["harm_minutes_averted_per_reviewer_hour"]["mean"] for name, own in told.items()
-    }
     report = {
         "draws": given.draws,
         "reviewers": len(REVIEWERS),
         "orders": told,
-        "ours_times": {
-            name: round(averted["ours"] / value, 2)
-            for name, value in averted.items()
-            if name != "ours"
-        },
+        "ours_times": times(told, "harm_minutes_averted_per_reviewer_hour"),
+        "ours_times_without_severity": times(told, "the_same_without_severity"),
     }
     print(json.dumps(report, indent=2))
     if given.plot is not None and last is not None:

@@ -10,7 +10,7 @@ Work it off::
 
     queue = Queue(database)                       # Queue(database, QueueRules(…)) to organise it
     claimed = queue.claim("lin")                  # a ClaimedJob, or None: nothing waits for lin
-    claimed = queue.claim("lin", queues=["scams"], languages=["zh"])
+    claimed = queue.claim("lin", queues=["scams"], languages=["zh"], surfaces=["live_chat"])
     claimed.why                                   # ("Hate (P1), 82% likely", "due in 12 min", …)
     claimed.members                               # near-copies that the decision covers
     claimed.prompts                               # what to tell the person first: take a break
@@ -51,7 +51,8 @@ A write with a lease that ran out raises `LeaseLost` and changes nothing; what w
 
 People: `own_standing(database, "lin")` (their exposure; show it to nobody else), `take_break`,
 `raise_cap`, `team_minutes` (None below eight people). Appeals: `open_appeal`. Golden items:
-`add_golden`, `withdraw_golden`, `golden_results`. Agreement: `moderation.queue.agreement`.
+`add_golden`, `withdraw_golden`, `golden_to_renew`, `golden_results`. Agreement:
+`moderation.queue.agreement`.
 """
 
 from moderation.queue.appeals import open_appeal
@@ -61,7 +62,12 @@ from moderation.queue.clusters import ClusterMember
 from moderation.queue.deciding import ACTIONS
 from moderation.queue.errors import DecisionRefused, ExposureReached, LeaseLost
 from moderation.queue.exposure import Standing, own_standing, raise_cap, take_break, team_minutes
-from moderation.queue.golden import add_golden, golden_results, withdraw_golden
+from moderation.queue.golden import (
+    add_golden,
+    golden_results,
+    golden_to_renew,
+    withdraw_golden,
+)
 from moderation.queue.intake import Recorded, record_screening, record_screenings
 from moderation.queue.review_queue import Queue
 from moderation.queue.rules import QueueRules
@@ -81,6 +87,7 @@ __all__ = [
     "Standing",
     "add_golden",
     "golden_results",
+    "golden_to_renew",
     "open_appeal",
     "own_standing",
     "raise_cap",

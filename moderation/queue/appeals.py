@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select, update
 from sqlmodel import Session, col
 
-from moderation.queue import deciding
+from moderation.queue import deciding, golden
 from moderation.queue.deciding import ACTIONS
 from moderation.queue.drafts import JobDraft
 from moderation.queue.errors import DecisionRefused
@@ -166,6 +166,8 @@ def answer(session: Session, job: Job, decision: Decision, now: float) -> None:
     appeal.restored = restored_by(first.action, decision.action)
     session.add(appeal)
     session.flush()
+    if changed:
+        golden.withdraw_overturned(session, job.item_key, now)
 
 
 def restored_by(before: str, after: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlmodel import Session, col
 
 from moderation.queue.claiming import new_claim_number
@@ -92,6 +92,32 @@ def withdraw_golden(database: Database, golden_id: int, *, because: str, by: str
         )
 
 
+def golden_to_renew(
+    database: Database, rules: QueueRules | None = None, *, within_days: float = 30.0
+) -> list[GoldenItem]:
+    """Golden items that are used no more, or soon will not be, because of their age: look whether
+    their answer still holds, then withdraw them and add newer ones. Oldest first."""
+    rules = rules or QueueRules()
+    with database.read() as session:
+        until = database.now(session) - (rules.golden_days - within_days) * 86_400
+        query = (
+            select(GoldenItem)
+            .where(col(GoldenItem.withdrawn_at).is_(None), col(GoldenItem.added_at) < until)
+            .order_by(col(GoldenItem.added_at))
+        )
+        return list(session.execute(query).scalars())
+
+
+def withdraw_overturned(session: Session, item_key: int, now: float) -> None:
+    """An answer that fell on appeal measures nobody any more."""
+    session.execute(
+        update(GoldenItem)
+        .where(col(GoldenItem.item_key) == item_key, col(GoldenItem.withdrawn_at).is_(None))
+        .values(withdrawn_at=now, withdrawn_because="its decision was overturned on appeal")
+        .execution_options(synchronize_session=False)
+    )
+
+
 def maybe_plant(
     session: Session,
     reviewer: Reviewer,
@@ -107,7 +133,7 @@ def maybe_plant(
     ).scalar_one()
     if not is_sampled(f"{reviewer.id}:{decided}", rules.golden_share, "golden"):
         return None
-    found = _unseen(session, reviewer, wish)
+    found = _unseen(session, reviewer, wish, now - rules.golden_days * 86_400)
     if found is None:
         return None
     golden, original = found
@@ -138,7 +164,9 @@ def maybe_plant(
     return job
 
 
-def _unseen(session: Session, reviewer: Reviewer, wish: Wish) -> tuple[GoldenItem, Job] | None:
+def _unseen(
+    session: Session, reviewer: Reviewer, wish: Wish, since: float
+) -> tuple[GoldenItem, Job] | None:
     wanted = narrowed(wish.queues, reviewer.queues)
     surfaces = narrowed(wish.surfaces, reviewer.surfaces)
     seen = set(
@@ -157,7 +185,7 @@ def _unseen(session: Session, reviewer: Reviewer, wish: Wish) -> tuple[GoldenIte
     barred = barred_categories(reviewer)
     rows = session.execute(
         select(GoldenItem)
-        .where(col(GoldenItem.withdrawn_at).is_(None))
+        .where(col(GoldenItem.withdrawn_at).is_(None), col(GoldenItem.added_at) >= since)
         .order_by(col(GoldenItem.added_at).desc())
     ).scalars()
     for golden in rows:

@@ -4,9 +4,9 @@
 virality × severity × likelihood (2020) and the reach-weighted indices of arXiv:2505.21331.
 
 Two parts need a word. *Views until due* never counts less than a quarter of the whole clock: an
-overdue item still has viewers. *Ageing* is nothing before 60% of the clock, rises to the weight of
-the severity when it is due, and grows with the logarithm of the delay from then on: slowly enough
-that a backlog does not turn into oldest-first, for ever, so that nothing starves.
+overdue item still has viewers. *Ageing* is nothing before 60% of the clock, rises to a quarter of
+the weight of the severity when it is due, and grows with the logarithm of the delay from then on:
+slowly enough that a backlog does not turn into oldest-first, for ever, so that nothing starves.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ ASSUMED_VIEWS_PER_HOUR = 20.0
 
 #: Share of the clock before ageing sets in.
 AGEING_FROM = 0.6
+
+#: What a clock that just ran out adds, as a share of the severity's weight. With the whole weight a
+#: backlog was worked off by age, and a fifth of the harm was averted less (`docs/queue.md`).
+AGEING_WEIGHT = 0.25
 
 #: An overdue item still counts the views of this share of its clock.
 LEAST_REMAINING = 0.25
@@ -51,7 +55,7 @@ _AGEING_SQL = (
 PRIORITY_SQL = (
     f"({_SEVERITY_SQL}) * (probability * reliability"
     f" * ln(1.0 + views_per_minute * ({_REMAINING_SQL}) / 60.0) / {math.log(2)}"
-    f" + ({_AGEING_SQL}))"
+    f" + {AGEING_WEIGHT} * ({_AGEING_SQL}))"
 )
 
 
@@ -93,7 +97,8 @@ def priority(job: Any, now: float) -> float:
         ageing = 1.0 + math.log2(elapsed)
     reach = math.log2(1.0 + job.views_per_minute * remaining / 60.0)
     return float(
-        SEVERITY_WEIGHTS[job.severity] * (job.probability * job.reliability * reach + ageing)
+        SEVERITY_WEIGHTS[job.severity]
+        * (job.probability * job.reliability * reach + AGEING_WEIGHT * ageing)
     )
 
 

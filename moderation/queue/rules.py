@@ -27,6 +27,8 @@ class QueueRules:
     audit_salt: str = "audit"
     #: Share of claims that are answered with an item whose answer is known.
     golden_share: float = 0.0
+    #: Days after which an item whose answer is known is no longer used: policy and slang move on.
+    golden_days: int = 180
     #: Days in which a decision can be appealed (the six months of DSA art. 20, and a day).
     appeal_days: int = 183
     #: Hours in which an appeal should be answered, and before that when it moves ahead.

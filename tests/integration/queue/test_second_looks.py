@@ -10,6 +10,8 @@ from moderation.queue import (
     QueueRules,
     add_golden,
     golden_results,
+    golden_to_renew,
+    open_appeal,
     withdraw_golden,
 )
 from moderation.queue.sampling import is_sampled
@@ -154,3 +156,30 @@ def test_the_sample_is_the_same_everywhere_and_of_the_asked_size() -> None:
     assert is_sampled("item-7", 0.5) == is_sampled("item-7", 0.5)
     assert not is_sampled("item-7", 0.0)
     assert is_sampled("item-7", 1.0)
+
+
+def test_an_old_golden_item_is_used_no_more_and_is_listed_to_be_renewed(small_house: House) -> None:
+    house = small_house
+    house.reviewer("lin")
+    house.reviewer("ana")
+    recorded = house.post()
+    house.queue.decide(house.claim("lin"), "limit")
+    golden = add_golden(house.database, recorded.item_key, "limit", by="sen")
+    house.rules = QueueRules(golden_share=1.0)
+    house.clock.forward(hours=24 * 160)
+    assert [g.id for g in golden_to_renew(house.database, house.rules)] == [golden.id]
+    house.clock.forward(hours=24 * 30)
+    assert house.queue.claim("ana") is None
+
+
+def test_a_golden_item_whose_decision_fell_on_appeal_measures_nobody(small_house: House) -> None:
+    house = small_house
+    for name in ("lin", "ana", "mei"):
+        house.reviewer(name)
+    recorded = house.post()
+    decision = house.queue.decide(house.claim("lin"), "limit")
+    add_golden(house.database, recorded.item_key, "limit", by="sen")
+    open_appeal(house.database, decision.id or 0, opened_by="author")
+    house.queue.decide(house.claim("ana"), "allow")
+    house.rules = QueueRules(golden_share=1.0)
+    assert house.queue.claim("mei") is None

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moderation.queue.priority import PRIORITY_SQL, explain, opening_weight, priority
+from moderation.queue.priority import (
+    AGEING_WEIGHT,
+    PRIORITY_SQL,
+    explain,
+    opening_weight,
+    priority,
+)
 
 NOW = 1_700_000_000.0
 _CONNECTION = sqlite3.connect(":memory:")
@@ -91,9 +97,9 @@ def test_ageing_sets_in_at_sixty_percent_and_never_ends() -> None:
         return priority(_job(probability=0.0), NOW + share * 3600)
 
     assert ageing(0.3) == ageing(0.6) == 0
-    assert ageing(0.8) == pytest.approx(8 * 0.5)
-    assert ageing(1.0) == pytest.approx(8)
-    assert ageing(4.0) == pytest.approx(8 * 3)
+    assert ageing(0.8) == pytest.approx(8 * AGEING_WEIGHT * 0.5)
+    assert ageing(1.0) == pytest.approx(8 * AGEING_WEIGHT)
+    assert ageing(4.0) == pytest.approx(8 * AGEING_WEIGHT * 3)
     assert ageing(1000) > ageing(100)
 
 
