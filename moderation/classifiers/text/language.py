@@ -86,6 +86,8 @@ _HANS = frozenset(
     "给谁请谢与较实当经无动场边条带体广号价单优线帮传读费马鸟鱼风飞龙齐丽"
 ) - frozenset("个么与气无号")  # also written in traditional or Japanese text
 
+_ONLY_HANT, _ONLY_HANS = _HANT - _HANS, _HANS - _HANT
+
 # Every part can end in one place only: no text makes this search slow.
 _NOISE = re.compile(r"https?://\S+|www\.\S+|(?<!\S)[^\s@]+@[^\s@.]+\.\S+|[@#]\w+", re.IGNORECASE)
 
@@ -238,8 +240,8 @@ def script_of(character: str) -> str:
 
 def chinese_variant(text: str) -> str:
     """`Hant` or `Hans`, whichever has more characters that the other does not use; else empty."""
-    hant = sum(character in _HANT - _HANS for character in text)
-    hans = sum(character in _HANS - _HANT for character in text)
+    hant = sum(character in _ONLY_HANT for character in text)
+    hans = sum(character in _ONLY_HANS for character in text)
     if hant > hans:
         return "Hant"
     return "Hans" if hans else ""

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 from moderation.classifiers.text.disguises import disguises
@@ -66,6 +66,7 @@ class Reading:
         return f"read with {', '.join(self.transformations)}: {self.text[:160]}"
 
 
+@lru_cache(maxsize=512)
 def readings(text: str, language: str = "und") -> tuple[Reading, ...]:
     """Readings that differ from the text in more than what the tokenizer evens out anyway.
 
@@ -231,6 +232,13 @@ def _even_sound(syllable: str) -> str:
     return syllable
 
 
+@lru_cache(maxsize=1 << 14)
+def _sound(character: str) -> str:
+    import pypinyin
+
+    return _even_sound(pypinyin.lazy_pinyin(character)[0])
+
+
 @cache
 def _by_sound() -> dict[str, str]:
     return {pinyin_key(word): word for word in disguises().sounds}
@@ -239,12 +247,8 @@ def _by_sound() -> dict[str, str]:
 def _syllables(text: str) -> list[tuple[int, int, str]]:
     """Start, end and evened sound of Chinese characters, and of Latin letters beside them that
     may spell one: 约炮 is also written yue炮."""
-    import pypinyin
-
     spelled = {m.start(): m for m in _SPELLED.finditer(text)}
-    places = [i for i, c in enumerate(text) if script_of(c) == "Hani"]
-    sounds = pypinyin.lazy_pinyin([text[i] for i in places])
-    found = [(i, i + 1, _even_sound(s)) for i, s in zip(places, sounds, strict=True)]
+    found = [(i, i + 1, _sound(c)) for i, c in enumerate(text) if script_of(c) == "Hani"]
     found += [(i, m.end(), _even_sound(m[0].lower())) for i, m in spelled.items()]
     return sorted(found)
 
