@@ -132,7 +132,7 @@ def _plot(evaluations: Sequence[Evaluation]) -> str:
 
 def _table(evaluations: Sequence[Evaluation], cells: Sequence[Cell], *, with_slice: bool) -> str:
     heads = ["category", *(["part"] if with_slice else []), "rows", "positives"]
-    each = ["AP", "ROC-AUC", "F1 at .5", "F1 at review", "calibration error"]
+    each = ["AP", "ROC-AUC", "F1 at .5", "F1 at review", "cal. error"]
     lines = []
     for cell in cells:
         row = [escape(cell.category), *([escape(cell.slice)] if with_slice else [])]
@@ -141,7 +141,7 @@ def _table(evaluations: Sequence[Evaluation], cells: Sequence[Cell], *, with_sli
             found = evaluation.cell(cell.category, cell.by, cell.slice)
             row += _figures(found) if found else ["–"] * len(each)
         lines.append(row)
-    return _rows([*heads, *each * len(evaluations)], lines, 2 if with_slice else 1)
+    return _rows([*heads, *_of_each(evaluations, each)], lines, 2 if with_slice else 1)
 
 
 def _figures(cell: Cell) -> list[str]:
@@ -160,6 +160,14 @@ def _with_interval(figure: object) -> str:
     if low is None or high is None:
         return f"{value:.3f}"
     return f"{value:.3f} <span class='interval'>[{low:.3f}, {high:.3f}]</span>"
+
+
+def _of_each(evaluations: Sequence[Evaluation], heads: Sequence[str]) -> list[str]:
+    """The heads once per model, in its colour where there are two."""
+    if len(evaluations) == 1:
+        return list(heads)
+    colours = [COLOURS[index % 2] for index in range(len(evaluations))]
+    return [f"<span style='color:{c}'>{head}</span>" for c in colours for head in heads]
 
 
 def _rows(heads: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:
@@ -190,7 +198,8 @@ def _policy(evaluations: Sequence[Evaluation]) -> list[str]:
             lines.append(row)
     if not lines:
         return []
-    heads = ["category", "purpose", "threshold", *["precision", "recall", "F1"] * len(evaluations)]
+    heads = ["category", "purpose", "threshold"]
+    heads += _of_each(evaluations, ["precision", "recall", "F1"])
     return [
         "<h2>At the thresholds of the policy in force</h2>",
         _note(
@@ -206,7 +215,7 @@ def _harmless(evaluations: Sequence[Evaluation]) -> list[str]:
     if not rates:
         return []
     heads = ["rows", "part", "number"]
-    heads += ["at review", "at .5", "at .8", "mostly by"] * len(evaluations)
+    heads += _of_each(evaluations, ["at review", "at .5", "at .8", "mostly by"])
     lines = []
     for rate in rates:
         row = [escape(rate.by), escape(rate.slice), f"{rate.rows:,}"]
