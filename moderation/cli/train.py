@@ -98,6 +98,9 @@ def text_cascade(
     development_rows: Annotated[
         int, typer.Option(help="Rows that choose and measure thresholds, at most.")
     ] = 8_000,
+    exits: Annotated[
+        str, typer.Option(help="Layers after which a text may end, comma-separated, ascending.")
+    ] = "4",
 ) -> None:
     """Fit the text model's first stage, which ends what is surely harmless; after every training
     and calibration."""
@@ -111,6 +114,7 @@ def text_cascade(
         data,
         rows=rows,
         development_rows=development_rows,
+        layers=tuple(int(layer) for layer in exits.split(",")),
         report=_console.print,
     )
     _console.print_json(data=found.measured)

@@ -44,7 +44,8 @@ MOST_LOST_BY_LANGUAGE = 0.005
 _FEWEST = 150
 #: Of what may be lost, the part that each stage may lose.
 _GLANCE_SHARE = 0.5
-_LAYERS = (4,)
+#: Layers after which a text may end.
+EXITS = (4,)
 _WIDTH = 64
 _GLANCE_ROWS = 1_500
 _HARMLESS = 400
@@ -78,6 +79,7 @@ def fit_first_stage(
     *,
     rows: int = 12_000,
     development_rows: int = 8_000,
+    layers: tuple[int, ...] = EXITS,
     seed: int = 1,
     report: Callable[[str], None] = lambda _: None,
 ) -> FirstStageDescription:
@@ -89,6 +91,7 @@ def fit_first_stage(
         data: folder of public data sets; None uses the project's own texts only.
         rows: that the whole network reads to teach the exits, at most.
         development_rows: that choose and measure the thresholds, at most.
+        layers: after which a text may end, ascending.
         seed: of sampling.
         report: called with a line for each step.
     """
@@ -99,8 +102,9 @@ def fit_first_stage(
     weights, bias = _fit_glance(model, plenty, seed)
     glance = Glance(weights, bias, -np.inf, np.zeros(len(model.outputs), np.float32))
     report(f"whole network: up to {rows + development_rows:,} rows")
-    taught = _read(model, _spread(plenty, rows, rng))
-    judged = _read(model, _spread(_development_rows(data, rng), development_rows, rng))
+    taught = _read(model, _spread(plenty, rows, rng), layers)
+    chosen = _spread(_development_rows(data, rng), development_rows, rng)
+    judged = _read(model, chosen, layers)
     caught = judged.violating & (judged.top >= REVIEW_FROM)
     languages = np.array([_base(row.language) for row in judged.rows])
 
@@ -111,7 +115,7 @@ def fit_first_stage(
     estimate = judged.logits[ended].mean(axis=0) if ended.any() else glance.estimate
     glance = replace(glance, threshold=threshold, estimate=estimate.astype(np.float32))
     exits: list[Exit] = []
-    for layer in _LAYERS:
+    for layer in layers:
         report(f"exit after layer {layer}")
         door = _fit_exit(model, glance, taught, layer, seed)
         found = door.values(torch.from_numpy(judged.states[layer]), suspicion)[:, 0]
@@ -123,7 +127,7 @@ def fit_first_stage(
         calibration=model.description.calibration.version,
         glance_bias=bias,
         glance_threshold=threshold,
-        layers=_LAYERS,
+        layers=layers,
         thresholds=tuple(door.threshold for door in exits),
         measured=_measured(judged, caught, languages, ended, suspicion < threshold)
         | {"disguised": _disguised(model, glance, exits, judged, caught, rng)},
@@ -209,9 +213,9 @@ def _spread(rows: list[LabelledText], most: int, rng: random.Random) -> list[Lab
     return found[:most]
 
 
-def _read(model: TextModel, rows: Sequence[LabelledText]) -> _Read:
+def _read(model: TextModel, rows: Sequence[LabelledText], layers: tuple[int, ...]) -> _Read:
     windows = [model.windows(row.text[:4000])[0] for row in rows]
-    logits, states = model.states(windows, _LAYERS)
+    logits, states = model.states(windows, layers)
     probabilities = model.description.calibration.probabilities(
         logits, model.outputs, [_base(row.language) for row in rows]
     )
@@ -318,7 +322,7 @@ def _disguised(
     unread = [row for row in rows if not readings(row.text, _base(row.language))]
     if not unread:
         return {"rows": len(rows), "without_reading": 0, "ended": 0, "found_and_ended": 0}
-    again = _read(model, unread)
+    again = _read(model, unread, tuple(door.layer for door in exits))
     suspicion = glance.suspicion([w.ids for w in again.windows])
     ended: Bools = suspicion < glance.threshold
     for door in exits:
