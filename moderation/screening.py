@@ -153,12 +153,18 @@ class Screener:
             screenings[index] = replace(screenings[index], assessment=assessment)
         return screenings
 
-    def may_scan(self, item: Item) -> bool:
-        """Whether classifiers may look at an item; see `PackSet.may_scan`."""
+    def may_scan(self, item: Item, *, reported: bool = False) -> bool:
+        """Whether classifiers may look at an item; see `PackSet.may_scan`.
+
+        Args:
+            reported: somebody reported it, whether or not the item carries the report.
+        """
         regions = [*(item.audience.regions or self.regions)]
         if item.author.region is not None:
             regions.append(item.author.region)
-        return self.packs.may_scan(item.surface, regions, reported=item.report is not None)
+        return self.packs.may_scan(
+            item.surface, regions, reported=reported or item.report is not None
+        )
 
     def judge(
         self,

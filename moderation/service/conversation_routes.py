@@ -80,6 +80,7 @@ router = APIRouter(tags=["Conversations"], lifespan=_sweeping)
 
 #: Most turns in one call.
 MAX_TURNS = 1000
+_AROUND = ("surface", "author", "audience", "recipient_age")
 _OPENING = threading.Lock()
 
 _EXAMPLE: dict[str, Any] = {
@@ -91,7 +92,7 @@ _EXAMPLE: dict[str, Any] = {
 
 
 class Facts(BaseModel):
-    """What surrounds the turns; said once, kept, replaced when it is said again."""
+    """What surrounds the turns; each is said once, kept, and replaced when it is said again."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -100,6 +101,7 @@ class Facts(BaseModel):
     audience: Audience = Audience()
     recipient_age: AgeBracket | None = None
     context_tags: tuple[str, ...] = ()
+    reported: bool = False
 
 
 class TurnsRequest(BaseModel):
@@ -119,6 +121,11 @@ class TurnsRequest(BaseModel):
     audience: Audience | None = None
     recipient_age: AgeBracket | None = None
     regions: list[str] | None = None
+    reported: bool | None = Field(
+        default=None,
+        description="Somebody reported this conversation: it may be read wherever it takes place. "
+        "Remembered from then on.",
+    )
 
 
 class TurnsResponse(BaseModel):
@@ -142,6 +149,10 @@ class TurnsResponse(BaseModel):
     )
     job: int | None
     closed: bool
+    scanned: bool = Field(
+        description="False for private messages that nobody reported, where a region does not "
+        "allow reading them unasked: the turns were neither read nor kept."
+    )
 
 
 def live_rooms(request: Request) -> LiveRooms:
@@ -173,15 +184,7 @@ Rooms = Annotated[LiveRooms, Depends(live_rooms)]
 async def append_turns(conversation_id: str, request: TurnsRequest, rooms: Rooms) -> Any:
     """Append turns to a conversation; the first call opens it."""
     item = _checked(conversation_id, request)
-    facts = None
-    given = request.model_dump(exclude_unset=True, mode="json", exclude={"turns", "participants"})
-    if given:
-        facts = Facts(
-            surface=item.surface,
-            author=item.author,
-            audience=item.audience,
-            recipient_age=item.recipient_age,
-        ).model_dump(mode="json", exclude_defaults=True) | {"surface": item.surface.value}
+    facts = _facts(item, request)
     try:
         progressed = await asyncio.to_thread(
             rooms.append, conversation_id, item.turns, request.participants, facts
@@ -191,6 +194,17 @@ async def append_turns(conversation_id: str, request: TurnsRequest, rooms: Rooms
     except ConversationClosed as error:
         return _conflict(str(error), "conversation_closed")
     return _response(progressed)
+
+
+def _facts(item: Item, request: TurnsRequest) -> dict[str, Any] | None:
+    """What this call says of the surroundings; None where it says nothing."""
+    told = request.model_fields_set
+    given: dict[str, Any] = {name: getattr(item, name) for name in _AROUND if name in told}
+    if "regions" in told:
+        given["audience"] = item.audience
+    if request.reported:
+        given["reported"] = True
+    return Facts(**given).model_dump(mode="json", exclude_unset=True) if given else None
 
 
 @router.post("/v1/conversations/{conversation_id}/close", response_model=TurnsResponse)
@@ -246,6 +260,7 @@ def _response(progressed: Progressed) -> TurnsResponse:
         muted=[dict(segment) for segment in progressed.muted],
         job=progressed.job,
         closed=progressed.closed,
+        scanned=progressed.scanned,
     )
 
 

@@ -25,7 +25,7 @@ from moderation.classifiers.conversation import (
 )
 from moderation.classifiers.conversation.state import WINDOW
 from moderation.errors import ModerationError
-from moderation.items import Item, Surface, Turn
+from moderation.items import Surface, Turn
 from moderation.queue import record_screening
 from moderation.records import Database
 from moderation.records.conversations import (
@@ -50,13 +50,15 @@ from moderation.service.room_folding import RoomFolding, Step
 from moderation.service.room_turns import (
     TurnConflict,
     compared,
+    item_around,
     learn_facts,
     participants_of_row,
     turn_of,
+    was_reported,
     without_doubles,
-    youngest_minor,
 )
 from moderation.service.turn_reading import TurnReader
+from moderation.signals import Assessment
 
 #: How often a change is tried before other writers are held off.
 _TRIES = 3
@@ -88,6 +90,7 @@ class Progressed:
     muted: Sequence[Mapping[str, Any]] = ()
     job: int | None = None
     closed: bool = False
+    scanned: bool = True  #: False: a private one that may not be read unasked; nothing was kept
 
 
 class LiveRooms:
@@ -118,9 +121,12 @@ class LiveRooms:
     ) -> Progressed:
         """Append turns; those that are there already change nothing.
 
+        Private messages that a region does not allow to be looked at unasked are neither read nor
+        kept; only what surrounds them is, so that the next call is treated alike.
+
         Args:
-            facts: the item around the turns (surface, author, audience …); None keeps what was
-                said before.
+            facts: the item around the turns (surface, author, audience …) and whether somebody
+                `reported` it; None keeps what was said before, and a report is never forgotten.
 
         Raises:
             TurnConflict: an id is known for another text, speaker, time or role. Nothing of the
@@ -159,7 +165,8 @@ class LiveRooms:
             raise _unknown(conversation_id)
         if row.model != self._classifier.version:
             return self._change(_Wish(conversation_id, {}))
-        return self._view(Step(row, row.updated_at, from_json(row.state)))[0]
+        scanned = self._may_read(row)
+        return self._view(Step(row, row.updated_at, from_json(row.state), scanned=scanned))[0]
 
     def _change(self, wish: _Wish) -> Progressed:
         """Work it out beside the database, store it if nobody was faster; after a few tries hold
@@ -195,18 +202,25 @@ class LiveRooms:
                 )
             # Later than before whatever the clock says: it tells one state from the next.
             row.updated_at = max(now, math.nextafter(since, math.inf))
-        unread = [turn for turn in new if turn.id not in wish.reads]
-        wish.reads |= {read.turn.id: read for read in self._reader.read(unread)}
         from_start = learn_facts(row, wish.participants, wish.facts)
         step = Step(row, since, duplicates=tuple(name for name in wish.turns if name in known))
-        step.turns = self._folding.place(row, new, wish.reads, now)
-        self._folding.fold(session, step, from_start=from_start)
+        step.scanned = self._may_read(row)
+        if step.scanned:
+            unread = [turn for turn in new if turn.id not in wish.reads]
+            wish.reads |= {read.turn.id: read for read in self._reader.read(unread)}
+            step.turns = self._folding.place(row, new, wish.reads, now)
+            self._folding.fold(session, step, from_start=from_start)
+        else:
+            step.state = from_json(row.state)
         row.turns += len(step.turns)
         row.latest = max([row.latest, *(turn.time for turn in step.turns)])
         row.state = as_json(step.state)
         if wish.closes and row.closed_at is None and not wish.was_active(since):
             row.closed_at = now
         return step
+
+    def _may_read(self, row: StoredConversation) -> bool:
+        return self._screener.may_scan(item_around(row), reported=was_reported(row))
 
     def _opened(self, wish: _Wish, now: float) -> StoredConversation:
         if not wish.turns:
@@ -222,13 +236,13 @@ class LiveRooms:
     def _view(self, step: Step) -> tuple[Progressed, Screening]:
         """Scores, verdicts and mutes; sets the scores of the row."""
         row, state = step.row, step.state
-        known = participants_of_row(row)
-        around = {"recipient_age": youngest_minor(known)} | row.facts
-        item = Item.model_validate(around | {"id": row.id, "surface": row.surface})
+        known, item = participants_of_row(row), item_around(row)
         new = [self._folding.unpacked(turn) for turn in step.turns]
         findings = self._classifier.findings(state, known)
         closed = row.closed_at is not None
         assessment = assess_room(self._classifier, item.id, state, findings, whole=closed)
+        if not step.scanned and not state.progress.turns:
+            assessment = Assessment(item_id=item.id, scores={})
         singles, apart = turns_apart(item, new, [step.heard[read.turn.id] for read in new])
         # A canary draws all turns of a room with their room.
         screening, *each = self._screener.judge(
@@ -254,6 +268,7 @@ class LiveRooms:
             muted=muted_segments(new, each),
             job=row.job_id,
             closed=closed,
+            scanned=step.scanned,
         )
         return progressed, screening
 

@@ -54,6 +54,7 @@ class Step:
     duplicates: tuple[str, ...] = ()
     heard: dict[str, Heard] = field(default_factory=dict)  #: of the new turns
     recomputed_from: int | None = None
+    scanned: bool = True  #: False: nothing may be read; the state stays as it was
     checkpoints: list[ConversationCheckpoint] = field(default_factory=list)
     readings: dict[int, bytes] = field(default_factory=dict)  #: of stored turns, read anew
 

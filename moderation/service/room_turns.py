@@ -8,7 +8,7 @@ from typing import Any
 from moderation.classifiers.conversation import Participant
 from moderation.classifiers.conversation.transcript import MINORS
 from moderation.errors import ModerationError
-from moderation.items import AgeBracket, Turn
+from moderation.items import AgeBracket, Item, Turn
 from moderation.records.conversations import StoredConversation, StoredTurn
 
 
@@ -85,12 +85,25 @@ def learn_facts(
 ) -> bool:
     """Whether something was learnt about speakers that earlier turns should have known."""
     if facts is not None:
-        row.facts = {name: value for name, value in facts.items() if name != "surface"}
+        told = {name: value for name, value in facts.items() if name != "surface"}
+        row.facts = row.facts | told | ({"reported": True} if was_reported(row) else {})
         row.surface = str(facts.get("surface", row.surface))
     before = dict(row.participants)
     told = {p.id: p.model_dump(mode="json", exclude={"id"}) for p in participants}
     row.participants = before | told
     return row.turns > 0 and any(before.get(name) != new for name, new in told.items())
+
+
+def was_reported(row: StoredConversation) -> bool:
+    """Whether the platform ever said that somebody reported the conversation."""
+    return bool(row.facts.get("reported"))
+
+
+def item_around(row: StoredConversation) -> Item:
+    """The conversation as an item without its turns."""
+    facts = {name: value for name, value in row.facts.items() if name != "reported"}
+    around = {"recipient_age": youngest_minor(participants_of_row(row))} | facts
+    return Item.model_validate(around | {"id": row.id, "surface": row.surface})
 
 
 def youngest_minor(participants: Mapping[str, Participant]) -> str | None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlmodel import select
 
+from moderation.records.conversations import StoredTurn
 from moderation.screening import Screener
 from moderation.service import create_app
 from moderation.service.conversation_routes import router
@@ -83,3 +85,34 @@ def test_a_late_turn_with_a_wrong_clock_is_put_in_its_place(client: TestClient) 
 def test_a_turn_of_a_megabyte_of_emoji_is_taken(client: TestClient) -> None:
     big = turn("1", "🎉" * 262_144)
     assert client.post("/v1/conversations/big/turns", json={"turns": [big]}).status_code == 200
+
+
+def test_private_turns_are_read_only_where_allowed_or_reported(client: TestClient) -> None:
+    room = "/v1/conversations/private"
+    where = {"surface": "direct_message", "regions": ["US", "FR"]}
+    turns = [turn("1", "an invented secret, do not keep it")]
+    unread = client.post(f"{room}/turns", json={"turns": turns} | where).json()
+    assert (unread["scanned"], unread["turns"], unread["appended"]) == (False, 0, [])
+    assert (unread["scores"], unread["job"]) == ({}, None)
+    # What surrounds it was understood: saying less, or something else, opens no door.
+    for body in ({}, {"author": {"id": "ana"}}, {"reported": False}):
+        assert client.post(f"{room}/turns", json={"turns": turns} | body).json()["turns"] == 0
+    assert client.get(room).json()["scanned"] is False
+    with client.app.state.recording.database.read() as session:  # type: ignore[attr-defined]
+        assert not session.execute(select(StoredTurn)).scalars().all()
+
+    followed = client.post(f"{room}/turns", json={"turns": turns, "reported": True}).json()
+    assert (followed["scanned"], followed["appended"]) == (True, ["1"])
+    assert followed["scores"]
+    later = client.post(f"{room}/turns", json={"turns": [turn("2", "bye")]} | where).json()
+    assert (later["scanned"], later["turns"]) == (True, 2)
+
+
+def test_private_turns_are_read_where_every_region_allows_it(client: TestClient) -> None:
+    room, where = "/v1/conversations/allowed", {"surface": "direct_message", "regions": ["US"]}
+    body = {"turns": [turn("1", "hi")]} | where
+    assert client.post(f"{room}/turns", json=body).json()["appended"] == ["1"]
+    moved = {"turns": [turn("2", "now abroad")], "regions": ["US", "FR"]}
+    answer = client.post(f"{room}/turns", json=moved).json()
+    assert (answer["scanned"], answer["turns"], answer["appended"]) == (False, 1, [])
+    assert client.post(f"{room}/close").json()["closed"] is True

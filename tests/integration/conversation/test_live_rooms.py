@@ -31,7 +31,7 @@ from moderation.service.room_turns import TurnConflict
 
 SCAM = next(c for c in seed_conversations() if c.id == "conv-en-001")
 CHAT = next(c for c in seed_conversations() if c.id == "conv-en-003")
-FACTS = {"surface": "direct_message", "audience": {"regions": ["DE", "US"]}}
+FACTS = {"surface": "direct_message", "audience": {"regions": ["IN", "US"]}}
 
 
 def stored(database: Database, name: str) -> StoredConversation:
