@@ -13,7 +13,7 @@ from dashboard import session as sessions
 from dashboard.session import LastDecision, Message, Session
 from moderation.errors import ModerationError
 from moderation.queue import ACTIONS, CaseFile, ClaimedJob, LeaseLost
-from moderation.taxonomy import CATEGORIES, CONTEXT_TAGS
+from moderation.taxonomy import CATEGORIES, CONDUCT_TAGS, CONTEXT_TAGS
 
 #: Keys beside 1, 2, 3 … for the actions. Streamlit keeps C and R for itself.
 KEYS: Mapping[str, str] = MappingProxyType(
@@ -91,7 +91,7 @@ def _inputs(case: CaseFile, number: int) -> None:
     )
     st.multiselect(
         "Context that you confirm",
-        CONTEXT_TAGS,
+        (*CONTEXT_TAGS, *CONDUCT_TAGS),
         format_func=wording.plain,
         placeholder="Context",
         key=f"context-{number}",

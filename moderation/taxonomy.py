@@ -481,6 +481,10 @@ CONTEXT_TAGS: tuple[str, ...] = (
     "political_speech",
 )
 
+#: What a reviewer may record beside a decision about the author's conduct. Strikes are named by
+#: these too; `author_warned` says that the platform has told the author what comes next.
+CONDUCT_TAGS: tuple[str, ...] = ("manifestly_illegal", "author_warned")
+
 
 def category(category_id: str) -> Category:
     """The category of that id.

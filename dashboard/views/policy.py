@@ -6,7 +6,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import connection, rule_words, templates, troubles, wording
+from dashboard import connection, rule_words, session, templates, troubles, wording
 from dashboard.views import policy_versions
 from moderation.policy import PackSet
 from moderation.policy.inheritance import ELSEWHERE, CompiledRule
@@ -21,6 +21,8 @@ def page() -> None:
         title="Policy",
         words=f"{len(packs.in_force)} packs in force, version {packs.content_hash[7:19]}",
     )
+    for message in session.required().take_messages():
+        st.success(message.text, icon=":material/check:")
     for problem in packs.notes:
         st.warning(templates.plain_markdown(str(problem)), icon=":material/warning:")
     if connection.policy().problem:

@@ -22,7 +22,7 @@ The whole of it::
 A region without a pack has the baseline; a malformed one raises `UnknownRegion`.
 """
 
-from moderation.policy.columns import Strike
+from moderation.policy.columns import WARNED, Strike
 from moderation.policy.effects import (
     ACTION_WORDS,
     AccountEffect,
@@ -43,6 +43,7 @@ from moderation.policy.verdicts import Verdicts
 
 __all__ = [
     "ACTION_WORDS",
+    "WARNED",
     "AccountEffect",
     "Action",
     "Distribution",

@@ -61,6 +61,10 @@ class Strike:
     age_days: float
 
 
+#: The name under which a strike says that the author was warned; see `taxonomy.CONDUCT_TAGS`.
+WARNED = "author_warned"
+
+
 @dataclass(frozen=True, slots=True)
 class Strikes:
     """Strikes of the authors of all items: three columns of one length, sorted by row."""
@@ -79,7 +83,7 @@ class Strikes:
             np.array([strike.age_days for _, strike in flat], dtype=np.float32),
         )
 
-    def count(self, name: str, window_days: int, n: int) -> npt.NDArray[np.int64]:
+    def count(self, name: str, window_days: float, n: int) -> npt.NDArray[np.int64]:
         """`(n,)` strikes of that name within the window."""
         named = self.name.where([name])
         if named is None:

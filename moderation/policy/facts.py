@@ -130,7 +130,8 @@ class Facts:
             items: the items.
             assessments: their assessments.
             strikes: of each item's author.
-            prior_warning: whether each item's author was warned before.
+            prior_warning: whether each item's author was warned before; a strike named
+                `author_warned` says so too.
             reviewer_labels: what reviewers confirmed, such as `csae_confirmed`.
             viewer_age: bracket of the viewer, where one viewer is asked for.
         """

@@ -6,6 +6,7 @@ stands for "no item", so that most rules end after one look.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from moderation.items import AgeBracket, OrderDemand, ReportSource, Surface
-from moderation.policy.columns import Bools, Codes, Floats, Orders
+from moderation.policy.columns import WARNED, Bools, Codes, Floats, Orders
 from moderation.policy.conditions import Condition
 from moderation.policy.facts import AGES, SOURCES, SURFACES, Facts, score_column
 
@@ -200,7 +201,8 @@ def _strikes(facts: Facts, value: Any, _: Any) -> Bools | None:
     enough = np.asarray(facts.strikes.count(name, value.window_days, len(facts)) >= value.gte)
     if value.prior_warning is None:
         return enough
-    return np.asarray(enough & (facts.prior_warning == value.prior_warning))
+    warned = facts.prior_warning | (facts.strikes.count(WARNED, math.inf, len(facts)) > 0)
+    return np.asarray(enough & (warned == value.prior_warning))
 
 
 def _report(facts: Facts, value: Any, _: Any) -> Bools | None:

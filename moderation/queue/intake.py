@@ -1,7 +1,8 @@
 """From a screening to the records and, where a person is asked, to a job.
 
-Screening the same content twice changes nothing; a report on an item that waits already joins its
-open job; an edited item takes its waiting job along.
+Screening the same content twice changes nothing. Under a newer policy it gets new verdicts beside
+its assessment, which may bring its waiting job forward or open its first one, and never a second. A
+report on an item that waits already joins its open job; an edited item takes its waiting job along.
 """
 
 from __future__ import annotations
@@ -93,6 +94,7 @@ class _Entry:
     key: int = 0
     is_new: bool = False
     assess: bool = False
+    judge_again: bool = False  #: assessed before, by the same models; judged by other rules now
     job_id: int | None = None
 
 
@@ -185,18 +187,60 @@ def _store(session: Session, entries: Sequence[_Entry], now: float) -> None:
         StoredAssessment,
         [assessment_row(e.screening.assessment, e.key, now) for e in to_store],
     )
-    ids = _newest_assessments(session, [e.key for e in to_store])
+    _mark_judged_anew(session, entries)
+    to_judge = [e for e in entries if e.assess or e.judge_again]
+    ids = _newest_assessments(session, [e.key for e in to_judge])
     insert_rows(
         session,
         StoredVerdict,
         [
             _verdict_row(region, verdict, e.key, ids[e.key], now)
-            for e in to_store
+            for e in to_judge
             for region, verdict in e.screening.verdicts.items()
         ],
     )
-    shadows = [row for e in to_store for row in shadow_rows(e.screening, e.key, ids[e.key], now)]
+    shadows = [row for e in to_judge for row in shadow_rows(e.screening, e.key, ids[e.key], now)]
     insert_rows(session, ShadowVerdict, shadows)
+
+
+def _mark_judged_anew(session: Session, entries: Sequence[_Entry]) -> None:
+    """Once per content: what was judged last, for some region, by another policy or not at all."""
+    done = {e.key for e in entries if e.assess}
+    others = {e.key: e for e in reversed(entries) if e.key not in done}
+    known = _policies_of(session, list(others))
+    changed = sorted(key for key, e in others.items() if _by_other_rules(e, known))
+    if not changed:
+        return
+    # Another process may be about to store the same; it shows once the item is held.
+    query = select(col(StoredItem.key)).where(col(StoredItem.key).in_(changed))
+    session.execute(query.order_by(col(StoredItem.key)).with_for_update(key_share=True)).all()
+    known = _policies_of(session, changed)
+    for key in changed:
+        others[key].judge_again = _by_other_rules(others[key], known)
+
+
+def _by_other_rules(entry: _Entry, known: Mapping[tuple[int, str], str]) -> bool:
+    return any(
+        known.get((entry.key, region)) != verdict.policy_hash
+        for region, verdict in entry.screening.verdicts.items()
+    )
+
+
+def _policies_of(session: Session, keys: Sequence[int]) -> dict[tuple[int, str], str]:
+    """(item, region) → hash of the policy that judged it last."""
+    found: dict[tuple[int, str], str] = {}
+    for start in range(0, len(keys), 500):
+        query = (
+            select(
+                col(StoredVerdict.item_key),
+                col(StoredVerdict.region),
+                col(StoredVerdict.policy_hash),
+            )
+            .where(col(StoredVerdict.item_key).in_(keys[start : start + 500]))
+            .order_by(col(StoredVerdict.id))
+        )
+        found |= {(key, region): name for key, region, name in session.execute(query)}
+    return found
 
 
 def _models_of(session: Session, keys: Sequence[int]) -> dict[int, dict[str, str]]:
@@ -243,6 +287,7 @@ def _verdict_row(
 
 def _open_jobs(session: Session, entries: Sequence[_Entry], now: float, rules: QueueRules) -> None:
     waiting = _waiting_jobs(session, [e.prepared.item.id for e in entries])
+    seen_before = _with_any_job(session, [e.key for e in entries if e.judge_again])
     drafts: dict[str, tuple[_Entry, JobDraft]] = {}
     reports: list[tuple[_Entry, dict[str, Any]]] = []
     for entry in entries:
@@ -258,6 +303,8 @@ def _open_jobs(session: Session, entries: Sequence[_Entry], now: float, rules: Q
             draft = sampling.audit_draft(item, entry.screening, rules, now)
         job = waiting.get(item.id)
         wanted = entry.is_new or entry.assess or item.report is not None or item.order is not None
+        if entry.judge_again and (job is not None or entry.key not in seen_before):
+            wanted = True
         if item.report is not None:
             reports.append((entry, _report_row(entry, now)))
         if draft is None or not wanted:
@@ -269,6 +316,15 @@ def _open_jobs(session: Session, entries: Sequence[_Entry], now: float, rules: Q
             drafts[item.id] = (entry, draft)
     _insert_jobs(session, list(drafts.values()), now, rules)
     insert_rows(session, StoredReport, [row | {"job_id": entry.job_id} for entry, row in reports])
+
+
+def _with_any_job(session: Session, keys: Sequence[int]) -> set[int]:
+    """Those of these items that a person was ever asked about."""
+    found: set[int] = set()
+    for start in range(0, len(keys), 500):
+        query = select(col(Job.item_key)).where(col(Job.item_key).in_(keys[start : start + 500]))
+        found |= set(session.execute(query).scalars())
+    return found
 
 
 def _waiting_jobs(session: Session, item_ids: Sequence[str]) -> dict[str, Job]:

@@ -249,7 +249,7 @@ class Queue:
             category: what it is, if anything.
             seconds: time spent looking; by default since the claim.
             regions: viewer regions it holds for; empty is everywhere.
-            context_tags: what the reviewer confirms about the context (`CONTEXT_TAGS`).
+            context_tags: what the reviewer confirms (`CONTEXT_TAGS`, `CONDUCT_TAGS`).
             apart: job ids of members that this decision does not fit; they wait for themselves.
             view: how it was shown (blurred, translated …), kept with the decision.
 

@@ -1,4 +1,5 @@
-"""Strikes: what people decided against earlier items of the same author.
+"""Strikes: what people decided against earlier items of the same author, and whether one of the
+decisions records that the author was warned (`author_warned` among its context tags).
 
 Derived from the decisions in force, never stored twice: a decision that is undone or overturned on
 appeal takes its strike along.
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from sqlalchemy import Connection, bindparam, text
 
 from moderation.items import Item
-from moderation.policy import Strike
+from moderation.policy import WARNED, Strike
 from moderation.records.database import Database
 
 #: Actions of a person that count as a strike.
@@ -21,10 +22,11 @@ STRIKING = ("limit", "unavailable")
 _AUTHORS_AT_ONCE = 500
 
 _STRIKES = """
-SELECT i.author_id, i.key, d.category, CAST(d.context_tags AS TEXT), d.decided_at
+SELECT i.author_id, i.key, d.action, d.category, CAST(d.context_tags AS TEXT), d.decided_at
 FROM decisions d JOIN items i ON i.key = d.item_key
 WHERE {authors} d.final AND d.kind NOT IN ('undo', 'golden') AND i.author_id <> ''
-  AND d.action IN ('limit', 'unavailable')
+  AND (d.action IN ('limit', 'unavailable')
+       OR CAST(d.context_tags AS TEXT) LIKE '%"author_warned"%')
   AND NOT EXISTS (SELECT 1 FROM decisions later WHERE later.supersedes = d.id)
 ORDER BY d.id
 """
@@ -32,7 +34,8 @@ ORDER BY d.id
 
 def strikes_of(database: Database, items: Sequence[Item]) -> list[list[Strike]]:
     """The strikes of each item's author until now, in the order of the items. A strike is named by
-    the category of the decision, and by its context tags (`manifestly_illegal`)."""
+    the category of the decision, and by its context tags (`manifestly_illegal`); one named
+    `author_warned` is a warning, and counts as no other."""
     authors = sorted({item.author.id for item in items} - {""})
     found: dict[str, list[Strike]] = {}
     with database.read() as session:
@@ -57,8 +60,10 @@ def strike_rows(
 
 
 def _named(rows: Iterable[Sequence[object]]) -> Iterator[tuple[str, int, str, float]]:
-    for author, key, category, tags, at in rows:
+    for author, key, action, category, tags, at in rows:
         names = [category] if category else []
         names += json.loads(str(tags)) if tags else []
+        if action not in STRIKING:
+            names = [WARNED]  # a warning beside a milder decision, or none, is no strike
         for name in dict.fromkeys(names):
             yield str(author), int(str(key)), str(name), float(str(at))

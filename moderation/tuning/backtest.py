@@ -299,7 +299,7 @@ def _jobs(verdicts: Verdicts) -> _Jobs:
 
 
 def _queues(jobs: dict[str, _Jobs], loads: dict[str, Workload], staffing: Staffing) -> pd.DataFrame:
-    columns = {}
+    columns: dict[str, pd.Series] = {}
     for name, found in jobs.items():
         counts = pd.Series(found.queue, dtype=object).value_counts()
         late = pd.Series(found.queue[loads[name].late_rows], dtype=object).value_counts()

@@ -22,7 +22,13 @@ from tests.acceptance.test_dashboard import (  # noqa: F401 - fixtures
 pytestmark = pytest.mark.browser
 
 
+#: Milliseconds: starting cold, the page compiles all packs first.
+PATIENCE = 120_000
+
+
 def open_versions(page: Page, name: str) -> None:
+    page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     sign_in(page, name)
     page.get_by_role("link", name="Policy").click()
     page.get_by_role("tab", name="Versions").click()
