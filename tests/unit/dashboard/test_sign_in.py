@@ -10,9 +10,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from dashboard.attempts import ALLOWED_FAILURES
 from moderation.records import open_database
 from moderation.records.people import change_reviewer, create_reviewer
+from moderation.records.sign_ins import ALLOWED_FAILURES
 
 _PAGE = str(Path(dashboard.__file__).with_name("app.py"))
 _PASSWORD = "long enough to be safe"
