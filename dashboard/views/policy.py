@@ -21,8 +21,9 @@ def page() -> None:
         title="Policy",
         words=f"{len(packs.in_force)} packs in force, version {packs.content_hash[7:19]}",
     )
-    for message in session.required().take_messages():
-        st.success(message.text, icon=":material/check:")
+    with st.container():  # always there, so that the tabs below keep their place and what is open
+        for message in session.required().take_messages():
+            st.success(message.text, icon=":material/check:")
     for problem in packs.notes:
         st.warning(templates.plain_markdown(str(problem)), icon=":material/warning:")
     if connection.policy().problem:
