@@ -169,7 +169,7 @@ def harmless(classifier: TextClassifier, data: Path) -> dict[str, float]:
     found = np.max(np.stack(list(scores(classifier, rows).values())), axis=0)
     kept = [t for t in read_seed(kept_back=True) if t.source == "seed"]
     seed = np.max(np.stack(list(scores(classifier, as_rows(kept)).values())), axis=0)
-    bad = np.array([any(t.labels[k] for k in DATA_LABELS) for t in kept])
+    bad = np.array([any(t.labels.get(k) for k in DATA_LABELS) for t in kept])
     twin = np.array([t.twin for t in kept])
     return {
         "xstest_safe_at_.5": round(float((found >= REVIEW).mean()), 3),
