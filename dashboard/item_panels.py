@@ -18,6 +18,7 @@ from moderation.items import Item, Turn
 from moderation.queue import ClusterMember
 from moderation.records.errors import NotFound
 from moderation.records.item_store import load_item
+from moderation.translation import GlossedWord
 
 #: Why a rule wants no picture of the item to be shown.
 NOT_SHOWN: Mapping[str, str] = MappingProxyType(
@@ -137,7 +138,7 @@ def _turn_row(
 ) -> dict[str, Any]:
     own = turn.language or language
     return {
-        "words": [] if reading_help.reads(person, own) else reading_help.gloss(turn.text, own),
+        "words": _turn_gloss(index, turn.text, own, evidence, person),
         "index": index,
         "speaker": turn.speaker or "?",
         "role": turn.role,
@@ -146,6 +147,17 @@ def _turn_row(
         "body": show_text(turn.text, evidence.of(f"turn:{index}").highlights, shown=1500),
         "flag": evidence.flagged_turns.get(index),
     }
+
+
+def _turn_gloss(
+    index: int, text: str, language: str, evidence: ItemEvidence, person: Session
+) -> list[GlossedWord]:
+    """Of flagged turns, or of all if none is: more would push the flagged ones off the screen."""
+    if evidence.flagged_turns and index not in evidence.flagged_turns:
+        return []
+    if reading_help.reads(person, language):
+        return []
+    return reading_help.gloss(text, language)
 
 
 def _seen(item: Item, evidence: ItemEvidence, person: Session) -> None:

@@ -24,6 +24,7 @@ from moderation.cli.serve import dashboard_command
 from moderation.queue import Queue
 from moderation.records import open_database
 from moderation.records.database import Database
+from moderation.records.people import change_reviewer
 from tests.acceptance.dashboard_seed import HOSTILE, PASSWORD, seed
 
 pytestmark = pytest.mark.browser
@@ -333,6 +334,16 @@ def test_hostile_text_is_shown_and_never_run(desk: Desk, visit: Visit) -> None:
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= 1280, "a long word must not make the page wider than the screen"
     assert HOSTILE.startswith("<script>")
+
+
+def test_who_does_not_read_chinese_sees_it_word_by_word(desk: Desk, visit: Visit) -> None:
+    database = open_database(f"sqlite:///{desk.folder / 'moderation.sqlite'}")
+    with database:
+        change_reviewer(database, "lin", languages=["en"], by="admin")
+    page = visit(desk, name="lin")
+    start(page)  # the most urgent item is a call in Chinese
+    expect(page.locator(".gloss, .turn-gloss").first).to_be_visible()
+    expect(page.get_by_text("not a translation").first).to_be_visible()
 
 
 def test_pictures_are_blurred_until_asked_for(desk: Desk, visit: Visit) -> None:
