@@ -49,6 +49,8 @@ class Session:
     reviewer_id: str
     working: bool = False  #: whether the next job is to be claimed
     queue: str | None = None  #: the chosen queue; None is all of them
+    surfaces: list[str] = field(default_factory=list)  #: the chosen ones; none is all of them
+    regions: list[str] = field(default_factory=list)  #: of viewers; none is all of them
     claimed: ClaimedJob | None = None
     case: Any = None  #: the `CaseFile` of the claimed job, read once
     last: LastDecision | None = None

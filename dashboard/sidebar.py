@@ -10,6 +10,7 @@ from dashboard import connection, templates, wording
 from dashboard import session as sessions
 from dashboard.session import Session
 from moderation.errors import ModerationError
+from moderation.items import ISO_REGIONS, Surface
 from moderation.queue import LeaseLost, Standing, own_standing
 from moderation.queue import take_break as record_break
 from moderation.queue.backlog import Backlog, backlog
@@ -98,6 +99,36 @@ def _queues(person: Session, reviewer: Reviewer, waiting: Backlog) -> None:
         _queue_button(person, None, "All my queues", waiting)
         for name in names:
             _queue_button(person, name, wording.plain(name), waiting.of_queue(name))
+        with st.popover(_narrowed_title(person), type="tertiary"):
+            _narrow(person, reviewer)
+
+
+def _narrowed_title(person: Session) -> str:
+    chosen = [*map(wording.surface_title, person.surfaces), *person.regions]
+    return f"Only {', '.join(chosen)}" if chosen else "Surfaces and regions"
+
+
+def _narrow(person: Session, reviewer: Reviewer) -> None:
+    surfaces = reviewer.surfaces or [surface.value for surface in Surface]
+    regions = reviewer.regions or sorted(ISO_REGIONS)
+    with st.form("narrow", border=False):
+        chosen_surfaces = st.multiselect(
+            "Only these surfaces",
+            surfaces,
+            default=[one for one in person.surfaces if one in surfaces],
+            format_func=wording.surface_title,
+            placeholder="All",
+        )
+        chosen_regions = st.multiselect(
+            "Only what viewers there wait for",
+            regions,
+            default=[one for one in person.regions if one in regions],
+            placeholder="All",
+            help="What waits for no region in particular comes too.",
+        )
+        if st.form_submit_button("Apply", help="From your next item on."):
+            person.surfaces, person.regions = chosen_surfaces, chosen_regions
+            st.rerun()
 
 
 def _queue_button(person: Session, queue: str | None, title: str, waiting: Backlog) -> None:

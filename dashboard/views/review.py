@@ -59,7 +59,14 @@ def resume(person: Session) -> None:
 def _claim(person: Session) -> None:
     wanted = None if person.queue is None else [person.queue]
     try:
-        person.hold(connection.queue().claim(person.reviewer_id, queues=wanted))
+        person.hold(
+            connection.queue().claim(
+                person.reviewer_id,
+                queues=wanted,
+                surfaces=person.surfaces or None,
+                regions=person.regions or None,
+            )
+        )
     except ExposureReached as reached:
         person.working = False
         st.info(str(reached).capitalize(), icon=":material/self_improvement:")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -10,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from moderation.items import Surface
+from moderation.queue import golden_to_renew
 from moderation.records import (
     Role,
     change_reviewer,
@@ -26,6 +29,19 @@ _Url = Annotated[
 ]
 _Name = Annotated[str, typer.Argument(help="The name they sign in with.")]
 _Languages = Annotated[str | None, typer.Option(help="What they read: zh,en,es (comma-separated).")]
+_Surfaces = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Only these (comma-separated; '' is all): {', '.join(Surface)}.", show_default="all"
+    ),
+]
+_Regions = Annotated[
+    str | None,
+    typer.Option(
+        help="Only what viewers there wait for, and what waits for no region: DE,FR ('' is all).",
+        show_default="all",
+    ),
+]
 _Roles = Annotated[str | None, typer.Option(help=f"Comma-separated: {', '.join(Role)}.")]
 _Seniority = Annotated[
     int | None, typer.Option(min=0, max=2, help="0 new, 1 trained, 2 senior (adjudicates).")
@@ -50,6 +66,8 @@ def _ask_password(from_stdin: bool) -> str:
 def create(
     name: _Name,
     languages: _Languages = None,
+    surfaces: _Surfaces = None,
+    regions: _Regions = None,
     roles: _Roles = None,
     display_name: Annotated[str, typer.Option(help="How others see them.")] = "",
     seniority: _Seniority = None,
@@ -68,6 +86,8 @@ def create(
             password=password,
             display_name=display_name,
             languages=_listed(languages) or (),
+            surfaces=_listed(surfaces) or (),
+            regions=_listed(regions) or (),
             roles=_listed(roles) or (Role.REVIEWER,),
             seniority=1 if seniority is None else seniority,
             by="command line",
@@ -79,6 +99,8 @@ def create(
 def change(
     name: _Name,
     languages: _Languages = None,
+    surfaces: _Surfaces = None,
+    regions: _Regions = None,
     roles: _Roles = None,
     display_name: Annotated[str | None, typer.Option(help="How others see them.")] = None,
     seniority: _Seniority = None,
@@ -98,6 +120,8 @@ def change(
             password=new_password,
             display_name=display_name,
             languages=_listed(languages),
+            surfaces=_listed(surfaces),
+            regions=_listed(regions),
             roles=_listed(roles),
             seniority=seniority,
             disabled=disabled,
@@ -114,15 +138,47 @@ def show(
     """All reviewers. What they opted out of is their own business and not shown."""
     with open_database(database) as opened:
         reviewers = list_reviewers(opened, disabled=everybody)
-    table = Table("name", "shown as", "languages", "roles", "seniority", "signs in")
+    table = Table(
+        "name", "shown as", "languages", "surfaces", "regions", "roles", "seniority", "signs in"
+    )
     for person in reviewers:
         signs_in = "disabled" if person.disabled_at else "yes" if person.password_hash else "no"
         table.add_row(
             person.id,
             escape(person.display_name),
             ", ".join(person.languages),
+            ", ".join(person.surfaces) or "all",
+            ", ".join(person.regions) or "all",
             ", ".join(person.roles),
             str(person.seniority),
             signs_in,
+        )
+    Console().print(table)
+
+
+@app.command(name="golden")
+def golden(
+    within_days: Annotated[
+        float, typer.Option(min=0, help="Those whose time ends within so many days, too.")
+    ] = 30.0,
+    database: _Url = None,
+) -> None:
+    """Golden items to renew: does their answer still hold? Oldest first."""
+    with open_database(database) as opened:
+        items = golden_to_renew(opened, within_days=within_days)
+    if not items:
+        Console().print("No golden item needs renewing.")
+        return
+    table = Table("golden item", "item", "answer", "category", "added", "by")
+    for item in items:
+        added = datetime.fromtimestamp(item.added_at, UTC).date().isoformat()
+        answer = " or ".join([item.action, *item.alternatives])
+        table.add_row(
+            str(item.id),
+            str(item.item_key),
+            escape(answer),
+            item.category or "",
+            added,
+            escape(item.added_by),
         )
     Console().print(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import insert, select
 from sqlmodel import Session, col
@@ -47,8 +48,7 @@ def open_jobs(
                 "min_seniority": rules.min_seniority(draft),
             }
         )
-    statement = insert(Job).returning(col(Job.id), sort_by_parameter_order=True)
-    ids = [job_id or 0 for job_id in session.connection().execute(statement, rows).scalars()]
+    ids = _inserted(session, rows)
     insert_rows(
         session,
         JobEvent,
@@ -71,6 +71,18 @@ def open_jobs(
     ]
     clusters.group(session, newcomers, now)
     return ids
+
+
+def _inserted(session: Session, rows: list[dict[str, Any]]) -> list[int]:
+    """The ids of new jobs, in the order of their rows."""
+    if len({row["item_key"] for row in rows}) < len(rows):
+        ordered = insert(Job).returning(col(Job.id), sort_by_parameter_order=True)
+        return [job_id or 0 for job_id in session.connection().execute(ordered, rows).scalars()]
+    # SQLite would insert row by row to keep the order; items tell the jobs apart as well.
+    statement = insert(Job).returning(col(Job.item_key), col(Job.id))
+    inserted = session.connection().execute(statement, rows)
+    found = {item_key: job_id or 0 for item_key, job_id in inserted}
+    return [found[row["item_key"]] for row in rows]
 
 
 def route(session: Session, queue: str, language: str) -> int:

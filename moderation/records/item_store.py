@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -129,10 +131,13 @@ def plain_text(text: str) -> str:
     return _DIGITS.sub("0", _NOT_WORD.sub("", nfkc(text).casefold()))
 
 
+_SCORES = struct.Struct(f"<{len(CATEGORY_IDS)}f")
+
+
 def pack_scores(assessment: Assessment) -> bytes:
     """float32[28], little-endian, in the order of `CATEGORY_IDS`; NaN where nothing detects it."""
-    values = [assessment.scores.get(name, float("nan")) for name in CATEGORY_IDS]
-    return np.asarray(values, dtype="<f4").tobytes()
+    scores = assessment.scores
+    return _SCORES.pack(*[scores.get(name, math.nan) for name in CATEGORY_IDS])
 
 
 def unpack_scores(packed: bytes) -> dict[str, float]:

@@ -192,6 +192,18 @@ def test_reports_of_a_reporter_who_is_often_wrong_weigh_less(house: House) -> No
     assert any("often wrong" in line for line in second.why)
 
 
+def test_the_report_itself_says_who_sent_it(house: House) -> None:
+    house.reviewer("lin")
+    report = {"kind": "insult", "source": "user", "reporter_id": "careless"}
+    for _ in range(6):
+        house.post(report=report, review=False)
+    while (claimed := house.queue.claim("lin")) is not None:
+        assert house.queue.open_case(claimed).reports[0].reporter_id == "careless"
+        house.queue.decide(claimed, "allow", seconds=0)
+    house.post(report=report, review=False)
+    assert any("often wrong" in line for line in house.claim("lin").why)
+
+
 def test_a_trusted_flagger_goes_before_the_rest(house: House) -> None:
     house.reviewer("lin")
     house.post(category="hate", probability=0.99, views=1_000_000)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from review_work import House
+from typer.testing import CliRunner
 
+from moderation.cli import reviewers
 from moderation.queue import (
     DecisionRefused,
     QueueRules,
@@ -165,6 +167,10 @@ def test_an_old_golden_item_is_used_no_more_and_is_listed_to_be_renewed(small_ho
     recorded = house.post()
     house.queue.decide(house.claim("lin"), "limit")
     golden = add_golden(house.database, recorded.item_key, "limit", by="sen")
+    listed = CliRunner().invoke(
+        reviewers.app, ["golden", "--within-days", "100000", "--database", house.url]
+    )
+    assert golden.added_by in listed.output
     house.rules = QueueRules(golden_share=1.0)
     house.clock.forward(hours=24 * 160)
     assert [g.id for g in golden_to_renew(house.database, house.rules)] == [golden.id]

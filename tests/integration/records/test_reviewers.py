@@ -117,3 +117,22 @@ def test_the_command_creates_changes_and_lists(sqlite_database: str, tmp_path: P
     with open_database(sqlite_database) as database:
         assert authenticate(database, "lin", "battery staple") is not None
         assert get_reviewer(database, "lin").seniority == 2
+
+
+def test_surfaces_and_regions_are_set_and_lifted_at_the_command_line(sqlite_database: str) -> None:
+    def run(*words: str) -> str:
+        told = CliRunner().invoke(
+            command.app, [*words, "--database", sqlite_database], env={"COLUMNS": "200"}
+        )
+        assert told.exit_code == 0, told.output
+        return told.output
+
+    run("create", "lin", "--no-password", "--surfaces", "live_chat", "--regions", "DE,FR")
+    assert "live_chat" in run("list")
+    with open_database(sqlite_database) as database:
+        lin = get_reviewer(database, "lin")
+        assert (lin.surfaces, lin.regions) == (["live_chat"], ["DE", "FR"])
+    run("set", "lin", "--surfaces", "")
+    with open_database(sqlite_database) as database:
+        lin = get_reviewer(database, "lin")
+        assert (lin.surfaces, lin.regions) == ([], ["DE", "FR"])
