@@ -73,7 +73,7 @@ def test_two_people_bring_a_version_into_force_and_one_click_rolls_it_back(
     assert state(desk) == ["proposed"]
 
     other = visit(desk)
-    open_versions(other, "sen")
+    open_versions(other, "mara")
     other.get_by_role("button", name="Approve").click()
     expect(other.get_by_text("Approved.")).to_be_visible()
     other.get_by_role("tab", name="Versions").click()
@@ -83,7 +83,7 @@ def test_two_people_bring_a_version_into_force_and_one_click_rolls_it_back(
 
     propose(desk, "{category: hate, gte: 0.84}")
     page.reload()
-    open_versions(other, "sen") if other.get_by_label("Password").count() else None
+    open_versions(other, "mara") if other.get_by_label("Password").count() else None
     other.get_by_role("tab", name="Versions").click()
     other.get_by_role("button", name="Roll back to the one before").click()
     expect(other.get_by_text("The version before is in force again")).to_be_visible()
@@ -103,7 +103,7 @@ def test_two_people_bring_a_version_into_force_and_one_click_rolls_it_back(
     with desk.database() as database:
         trial = current_rollout(database)
     assert trial is not None
-    assert trial.started_by == "sen"
+    assert trial.started_by == "mara"
     other.get_by_role("tab", name="Trial").click()
     expect(other.get_by_text("0 items seen")).to_be_visible()
     other.get_by_role("button", name="End it").click()
