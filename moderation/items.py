@@ -91,8 +91,10 @@ def check_regions(regions: Iterable[str]) -> tuple[str, ...]:
     return wanted
 
 
-def _no_lone_surrogates(text: str) -> str:
-    # Lone surrogates cannot be stored or hashed as UTF-8; the replacement character keeps offsets.
+def _storable(text: str) -> str:
+    # Neither lone surrogates (UTF-8) nor NULs (PostgreSQL) can be stored; the replacement
+    # character keeps offsets.
+    text = text.replace("\0", "\ufffd")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -101,10 +103,10 @@ def _no_lone_surrogates(text: str) -> str:
 
 
 def _text(value: object) -> object:
-    return _no_lone_surrogates(value) if isinstance(value, str) else value
+    return _storable(value) if isinstance(value, str) else value
 
 
-#: Text as people wrote it; lone surrogates become U+FFFD so that it can be stored.
+#: Text as people wrote it; lone surrogates and NULs become U+FFFD so that it can be stored.
 Text = Annotated[str, BeforeValidator(_text)]
 
 _Id = Annotated[Text, Field(min_length=1, max_length=500)]

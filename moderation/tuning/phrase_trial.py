@@ -20,7 +20,6 @@ from moderation.classifiers.matching.phrases import NewPhrase, Phrase
 from moderation.records import Database
 from moderation.records.item_tables import StoredItem
 from moderation.tuning.intervals import Proportion
-from moderation.tuning.training_rows import read_seed
 
 #: Stored items looked at, newest first, and harmless texts.
 STORED, HARMLESS = 5_000, 2_000
@@ -128,6 +127,8 @@ def stored_texts(database: Database, limit: int = STORED) -> Iterator[TrialText]
 
 def harmless_texts(limit: int = HARMLESS) -> Iterator[TrialText]:
     """Texts of the seed corpus without any violation, twins of violations first."""
+    from moderation.tuning.training_rows import read_seed  # brings torch, which takes seconds
+
     rows = [
         row
         for kept_back in (True, False)

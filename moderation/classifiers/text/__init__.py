@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from moderation.classifiers.base import Classifier
-from moderation.classifiers.text.classifier import TextClassifier
 from moderation.classifiers.text.contacts import ContactTokens
 from moderation.classifiers.text.language import LanguageIdentifier
-from moderation.classifiers.text.reading import reading_model
 from moderation.settings import Settings
 
+if TYPE_CHECKING:
+    from moderation.classifiers.text.classifier import TextClassifier
+
 __all__ = ["ContactTokens", "LanguageIdentifier", "TextClassifier", "contacts", "text"]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when asked for: torch takes seconds, and most commands do without the model.
+    if name == "TextClassifier":
+        from moderation.classifiers.text.classifier import TextClassifier
+
+        return TextClassifier
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def text(settings: Settings) -> Classifier:
@@ -29,6 +41,9 @@ def _first(settings: Settings) -> Classifier:
         from moderation.classifiers.text.huggingface import HuggingFaceClassifier
 
         return HuggingFaceClassifier.from_settings(settings)
+    from moderation.classifiers.text.classifier import TextClassifier
+    from moderation.classifiers.text.reading import reading_model
+
     if "conversation" in settings.classifiers:
         # One model for both: what it has read as a turn is not computed again.
         return TextClassifier(reading_model(settings))

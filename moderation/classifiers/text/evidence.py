@@ -6,12 +6,15 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from moderation.classifiers.text.calibration import Floats
-from moderation.classifiers.text.model import TextModel
 from moderation.signals import ImageBox, Signal, TextSpan, TimeSpan
+
+if TYPE_CHECKING:  # rules beside the model use this file too, and torch takes seconds
+    from moderation.classifiers.text.model import TextModel
 
 #: Ends of sentences and lines; commas too, since many chat messages know no other mark.
 _BREAK = re.compile(r"(?<=[.!?。！？…;；\n])\s*|(?<=[，,、～~])\s*")
