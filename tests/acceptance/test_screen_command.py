@@ -98,7 +98,7 @@ def test_parquet_in_and_out_with_record(tmp_path: Path) -> None:
 
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     file = tmp_path / "items.jsonl"
-    rows = [json.dumps({"id": str(n), "text": f"note number {n} " * 8}) for n in range(640)]
+    rows = [json.dumps({"id": str(n), "text": f"note number {n} " * 8}) for n in range(320)]
     file.write_text("\n".join(rows))
     output = tmp_path / "out.jsonl"
     process = subprocess.Popen(
@@ -115,7 +115,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
         stream.write(b'{"id": "torn')
     done = run([file, "-o", output, "--resume"], tmp_path)
     assert done.returncode == 0, done.stderr
-    assert [row["id"] for row in results(output)] == [str(n) for n in range(640)]
+    assert [row["id"] for row in results(output)] == [str(n) for n in range(320)]
 
 
 @pytest.mark.parametrize(
