@@ -43,11 +43,6 @@ _log = logging.getLogger(__name__)
 #: Tokens of a scoring window: little more than what was trained on, so that what is harmful in
 #: one line of a long text is not averaged away.
 _WINDOW = 128
-_PAD = 1
-#: Public sources whose rows are never trained on, whatever folder they lie in.
-_EVALUATION_ONLY = frozenset(
-    {"chineseharm", "chineseharm_third", "hatebr", "okky_id", "xstest_safe"}
-)
 
 
 class UnusableCheckpoint(ModerationError):

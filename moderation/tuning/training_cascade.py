@@ -33,7 +33,7 @@ from moderation.classifiers.text.normalise import readings
 from moderation.classifiers.text.windows import Window
 from moderation.tuning.training_evasion import disguise
 from moderation.tuning.training_patterns import Harmless
-from moderation.tuning.training_rows import LabelledText, read_seed, read_split
+from moderation.tuning.training_rows import EVALUATION_ONLY, LabelledText, read_seed, read_split
 
 #: Probability from which a person looks at a text.
 REVIEW_FROM = 0.5
@@ -50,10 +50,6 @@ _WIDTH = 64
 _GLANCE_ROWS = 1_500
 _HARMLESS = 400
 _DISGUISED = 600
-#: Public sources whose rows are never trained on; see `training`.
-_EVALUATION_ONLY = frozenset(
-    {"chineseharm", "chineseharm_third", "hatebr", "okky_id", "xstest_safe"}
-)
 
 
 @dataclass(frozen=True)
@@ -166,7 +162,7 @@ def choose_threshold(
 
 def _training_rows(data: Path | None, rng: random.Random) -> list[LabelledText]:
     public: Iterable[LabelledText] = read_split(data, "train") if data is not None else ()
-    rows = _capped((r for r in public if r.source not in _EVALUATION_ONLY), _GLANCE_ROWS, rng)
+    rows = _capped((r for r in public if r.source not in EVALUATION_ONLY), _GLANCE_ROWS, rng)
     harmless = Harmless()
     return [
         *rows,

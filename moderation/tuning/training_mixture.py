@@ -18,6 +18,7 @@ from moderation.tuning.training_evasion import disguise, vary_placeholders
 from moderation.tuning.training_patterns import Adverts, FunctionalPairs, Harmless
 from moderation.tuning.training_recipe import InvalidRecipe, Recipe
 from moderation.tuning.training_rows import (
+    EVALUATION_ONLY,
     LabelledText,
     read_seed,
     read_split,
@@ -27,10 +28,6 @@ from moderation.tuning.training_rows import (
 
 _DRAWN_AT_ONCE = 2048
 _PAD = 1
-#: Public sources whose rows are never trained on, whatever folder they lie in.
-_EVALUATION_ONLY = frozenset(
-    {"chineseharm", "chineseharm_third", "hatebr", "okky_id", "xstest_safe"}
-)
 
 
 class Mixture:
@@ -51,7 +48,7 @@ class Mixture:
             pools["public"] = [
                 weighted(row, weights)
                 for row in read_split(data, "train")
-                if row.source not in _EVALUATION_ONLY
+                if row.source not in EVALUATION_ONLY
             ]
         self._pools = pools
         self._cumulated = {

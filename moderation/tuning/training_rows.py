@@ -25,6 +25,10 @@ from moderation.taxonomy import DATA_LABELS
 #: Names of labels in data files; their category ids are the network's outputs, in this order.
 LABELS: tuple[str, ...] = tuple(DATA_LABELS)
 OUTPUTS: tuple[str, ...] = (*DATA_LABELS.values(), ENCOURAGEMENT)
+#: Public sources whose rows are never trained on, whatever folder they lie in.
+EVALUATION_ONLY = frozenset(
+    {"chineseharm", "chineseharm_third", "hatebr", "okky_id", "xstest_safe"}
+)
 SEED_FOLDER = Path(__file__).resolve().parents[1] / "seed"
 
 #: Neighbouring seed rows share an idea, so they are kept back from training in blocks.
