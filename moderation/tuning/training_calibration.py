@@ -19,7 +19,13 @@ import torch
 from moderation.classifiers.text.calibration import ANY_LANGUAGE, Calibration, Floats, Line
 from moderation.classifiers.text.model import ENCOURAGEMENT, ModelDescription, TextModel
 from moderation.tuning.training_patterns import Harmless
-from moderation.tuning.training_rows import OUTPUTS, LabelledText, read_seed, read_split
+from moderation.tuning.training_rows import (
+    EVALUATION_ONLY,
+    OUTPUTS,
+    LabelledText,
+    read_seed,
+    read_split,
+)
 
 _ROWS_PER_SOURCE = 400
 _HARMLESS = 300
@@ -54,6 +60,8 @@ def calibration_rows(data: Path | None, seed: int, rows_per_source: int) -> list
     generator = random.Random(seed)  # noqa: S311 - sampling, not secrets
     by_source: dict[str, list[LabelledText]] = {"seed": list(read_seed(kept_back=True))}
     for row in read_split(data, "dev") if data is not None else ():
+        if row.source in EVALUATION_ONLY:
+            continue
         by_source.setdefault(row.source, []).append(row)
     rows: list[LabelledText] = []
     for name in sorted(by_source):

@@ -175,7 +175,7 @@ def _development_rows(data: Path | None, rng: random.Random) -> list[LabelledTex
     public: Iterable[LabelledText] = read_split(data, "dev") if data is not None else ()
     harmless = Harmless()
     return [
-        *_capped(public, 10**9, rng),
+        *_capped((r for r in public if r.source not in EVALUATION_ONLY), 10**9, rng),
         *read_seed(kept_back=True),
         *(harmless.draw(rng) for _ in range(_HARMLESS)),
     ]
