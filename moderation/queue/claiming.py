@@ -29,7 +29,11 @@ from moderation.records.queue_tables import IS_CLAIMED, Job, JobEvent, JobKind, 
 
 #: Candidates per pile and index. Every claimer sees the same ones, so more than the number of
 #: transactions that are open at the same moment; priority at claim time picks among them.
-CANDIDATES = 12
+CANDIDATES = 8
+
+#: Of all candidates, so many of the highest are looked at again to be locked (PostgreSQL). A job that is
+#: both heavy and urgent comes twice, so that at least half as many are different.
+_LOOKED_AT = 6 * CANDIDATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +207,7 @@ class _Words:
     """Where the two databases speak differently. Lists are JSON on SQLite, arrays on PostgreSQL."""
 
     piles: str  #: rows `pile.value` of a list of route ids
-    join: str  #: (probe) → one row `c.id` per candidate of a pile
-    among: str  #: (subquery): whether `id` is one of them
+    best: str  #: (piles, heaviest, most_urgent): what makes `id` one of the candidates
     barred: str
     surfaces: str
     regions: str
@@ -214,8 +217,8 @@ class _Words:
 _WORDS = {
     "sqlite": _Words(
         piles="json_each(:{}) AS pile",
-        join="JOIN jobs AS c ON c.id IN ({})",
-        among="id IN ({})",
+        best="IN (SELECT c.id FROM {piles} JOIN jobs AS c ON c.id IN (SELECT id {heaviest}) "
+        "UNION SELECT c.id FROM {piles} JOIN jobs AS c ON c.id IN (SELECT id {most_urgent}))",
         barred="category NOT IN (SELECT value FROM json_each(:barred))",
         surfaces="json_extract(parts, '$.surface') IN (SELECT value FROM json_each(:surfaces))",
         regions="(NOT EXISTS (SELECT 1 FROM json_each(parts, '$.regions')) OR EXISTS ("
@@ -225,9 +228,12 @@ _WORDS = {
     ),
     "postgresql": _Words(
         piles="unnest(CAST(:{} AS int[])) AS pile(value)",
-        join="CROSS JOIN LATERAL ({}) AS c",
-        # An array, not IN: the planner would take the candidates for thousands, and read them all.
-        among="id = ANY(ARRAY({}))",
+        # Ranked where they are found, so that only the best are looked up again to be locked. An
+        # array, not IN: the planner would take the candidates for thousands, and read them all.
+        best="= ANY(ARRAY(SELECT c.id FROM {piles} CROSS JOIN LATERAL ("  # noqa: S608
+        f"(SELECT id, {PRIORITY_SQL} AS p {{heaviest}}) UNION ALL "
+        f"(SELECT id, {PRIORITY_SQL} AS p {{most_urgent}})) AS c "
+        f"ORDER BY c.p DESC LIMIT {_LOOKED_AT}))",
         barred="category <> ALL(CAST(:barred AS text[]))",
         surfaces="parts ->> 'surface' = ANY(CAST(:surfaces AS text[]))",
         regions="(COALESCE(json_array_length(parts -> 'regions'), 0) = 0 OR EXISTS ("
@@ -254,16 +260,16 @@ def _mine(words: _Words, barred: bool, surfaces: bool, regions: bool) -> str:
 
 def _choice(words: _Words, mine: str, piles: str, lane: int) -> str:
     """The best job of one lane in these piles."""
-    probes = []
-    for order in ("weight DESC", "due_at"):
-        probe = (
-            "SELECT id FROM jobs WHERE state = 'open' AND route_id = pile.value "  # noqa: S608
-            f"AND lane = {lane} AND {mine} ORDER BY {order} LIMIT {CANDIDATES}"
-        )
-        source = words.piles.format(piles)
-        probes.append(f"SELECT c.id FROM {source} {words.join.format(probe)}")  # noqa: S608
+    waiting = (
+        f"FROM jobs WHERE state = 'open' AND route_id = pile.value AND lane = {lane} AND {mine}"
+    )
+    best = words.best.format(
+        piles=words.piles.format(piles),
+        heaviest=f"{waiting} ORDER BY weight DESC LIMIT {CANDIDATES}",
+        most_urgent=f"{waiting} ORDER BY due_at LIMIT {CANDIDATES}",
+    )
     return (
-        f"(SELECT id FROM jobs WHERE {words.among.format(' UNION '.join(probes))} "  # noqa: S608
+        f"(SELECT id FROM jobs WHERE id {best} "  # noqa: S608
         f"AND state = 'open' ORDER BY {PRIORITY_SQL} DESC, id LIMIT 1 {words.lock})"
     )
 

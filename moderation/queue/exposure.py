@@ -72,17 +72,21 @@ def minute_weight(category: str | None) -> float:
 def standing(session: Session, reviewer: Reviewer, now: float, rules: QueueRules) -> Standing:
     """The shift so far: from the last long pause, or "I need to stop", until now."""
     # Columns, not objects: a shift has hundreds of rows, and every claim reads them.
-    rows: Sequence[Any] = session.execute(
-        select(
-            col(Exposure.at),
-            col(Exposure.kind),
-            col(Exposure.category),
-            col(Exposure.seconds),
-            col(Exposure.weighted_minutes),
+    rows: Sequence[Any] = (
+        session.connection()
+        .execute(
+            select(
+                col(Exposure.at),
+                col(Exposure.kind),
+                col(Exposure.category),
+                col(Exposure.seconds),
+                col(Exposure.weighted_minutes),
+            )
+            .where(col(Exposure.reviewer_id) == reviewer.id, col(Exposure.at) > now - 86_400)
+            .order_by(col(Exposure.at), col(Exposure.id))
         )
-        .where(col(Exposure.reviewer_id) == reviewer.id, col(Exposure.at) > now - 86_400)
-        .order_by(col(Exposure.at), col(Exposure.id))
-    ).all()
+        .all()
+    )
     shift: list[Any] = []
     extra = 0.0
     for row in rows:

@@ -128,9 +128,15 @@ def maybe_plant(
     """A golden item for this claim, if it is one of the share: already claimed by the reviewer."""
     if rules.golden_share <= 0:
         return None
-    decided = session.execute(
-        select(func.count()).select_from(Decision).where(col(Decision.reviewer_id) == reviewer.id)
-    ).scalar_one()
+    decided = (
+        session.connection()
+        .execute(
+            select(func.count())
+            .select_from(Decision)
+            .where(col(Decision.reviewer_id) == reviewer.id)
+        )
+        .scalar_one()
+    )
     if not is_sampled(f"{reviewer.id}:{decided}", rules.golden_share, "golden"):
         return None
     found = _unseen(session, reviewer, wish, now - rules.golden_days * 86_400)

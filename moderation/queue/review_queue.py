@@ -38,7 +38,7 @@ from moderation.records.queue_tables import IS_CLAIMED, Decision, Job, JobEvent,
 _PRESENCE_EVERY = 60.0
 
 #: Breached clocks and urgent appeals are looked for at most this often, in seconds.
-_TEND_EVERY = 1.0
+_TEND_EVERY = 0.25
 
 
 class Queue:
@@ -78,7 +78,7 @@ class Queue:
         wish = Wish.of(queues, languages, surfaces, regions)
         # No need to wait for the disk: a claim that a power cut forgets is a job that is open
         # again, and its holder is refused at the next write, as after any lease that ended.
-        with self.database.write(durable=False) as session:
+        with self.database.write(durable=False, one_plan=True) as session:
             claimant = read_claimant(
                 session, self.database, _name(reviewer), self.rules.lease_seconds
             )

@@ -23,6 +23,10 @@ from moderation.records.queue_tables import (
 ADJUDICATOR = 2
 
 
+#: Breached clocks that one claim notes; so few that it does not wait for them.
+_NOTED_AT_ONCE = 10
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a look at a job leads to."""
@@ -98,7 +102,7 @@ def note_breaches(session: Session, now: float) -> int:
             IS_WAITING,
             col(Job.due_at) < now,
         )
-        .limit(50)
+        .limit(_NOTED_AT_ONCE)
         .with_for_update(skip_locked=True)
     )
     ids = list(session.execute(query).scalars())

@@ -87,27 +87,29 @@ class Database:
                 session.close()
 
     @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Session]:
+    def write(self, *, durable: bool = True, one_plan: bool = False) -> Iterator[Session]:
         """One transaction: committed at the end of the block, rolled back if it raises.
 
         Args:
             durable: wait until the disk has it. False only for what may be lost when the plug is
                 pulled, such as the renewal of a lease.
+            one_plan: PostgreSQL plans each statement once per connection, whatever its values; for
+                statements whose planning takes longer than running them.
 
         Raises:
             DatabaseUnavailable: the database cannot be reached or written, or its disk is full.
         """
         if self.is_sqlite:
-            with self._turn, self._transaction(durable) as session:
+            with self._turn, self._transaction(durable, one_plan) as session:
                 yield session
         else:
-            with self._transaction(durable) as session:
+            with self._transaction(durable, one_plan) as session:
                 yield session
 
     @contextmanager
-    def _transaction(self, durable: bool) -> Iterator[Session]:
+    def _transaction(self, durable: bool, one_plan: bool) -> Iterator[Session]:
         with self._translated(), self._writing.connect() as connection:
-            self._set_durability(connection, durable)
+            self._set_up(connection, durable, one_plan)
             # Objects stay readable after the commit: a caller may keep what it has written.
             session = Session(connection, expire_on_commit=False)
             try:
@@ -117,13 +119,22 @@ class Database:
             finally:
                 session.close()
 
-    def _set_durability(self, connection: Connection, durable: bool) -> None:
+    def _set_up(self, connection: Connection, durable: bool, one_plan: bool) -> None:
         if self.is_sqlite:
             raw = connection.connection.dbapi_connection
             if raw is not None and not connection.in_transaction():
                 raw.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        elif not durable:
-            connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+            return
+        wanted = [
+            name
+            for name, used in (
+                ("set_config('synchronous_commit', 'off', true)", not durable),
+                ("set_config('plan_cache_mode', 'force_generic_plan', true)", one_plan),
+            )
+            if used
+        ]
+        if wanted:
+            connection.exec_driver_sql(f"SELECT {', '.join(wanted)}")
 
     def migrate(self) -> bool:
         """Bring the tables to this version of the workbench; True if anything was changed.
