@@ -31,8 +31,8 @@ from moderation.records.queue_tables import IS_CLAIMED, Job, JobEvent, JobKind, 
 #: transactions that are open at the same moment; priority at claim time picks among them.
 CANDIDATES = 8
 
-#: Of all candidates, so many of the highest are looked at again to be locked (PostgreSQL). A job that is
-#: both heavy and urgent comes twice, so that at least half as many are different.
+#: Of all candidates, so many of the highest are looked at again to be locked (PostgreSQL). A job
+#: that is both heavy and urgent comes twice, so that at least half as many are different.
 _LOOKED_AT = 6 * CANDIDATES
 
 
