@@ -1,6 +1,6 @@
 """The image pipeline against the bare model calls of the same run.
 
-    python benchmarks/image_pipeline.py [--rounds 20] [--out TABLE.md]
+    python benchmarks/image_pipeline.py [--rounds 20] [--runtime openvino] [--out TABLE.md]
 
 Medians. The photo is drawn: 1080 x 1440, smooth and busy places, no text.
 """
@@ -70,10 +70,10 @@ def medians(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, fl
 class Pipeline:
     """Everything that happens to an image, as the screener does it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, openvino: bool) -> None:
         self.decoder = SafeDecoder()
         self.nudity = NsfwClassifier()
-        self.reader = DrawnTextReader()
+        self.reader = DrawnTextReader(openvino=openvino)
         self.hashes = ImageHashClassifier()
 
     def run(self, files: list[bytes]) -> list[Prepared]:
@@ -92,11 +92,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--slides", type=int, default=18)
+    parser.add_argument(
+        "--runtime", choices=["onnxruntime", "openvino"], default="onnxruntime",
+        help="What the text reader's networks run with.",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     rounds = arguments.rounds
-    pipeline = Pipeline()
-    recogniser = TextRecogniser()
+    pipeline = Pipeline(openvino=arguments.runtime == "openvino")
+    recogniser = TextRecogniser(openvino=arguments.runtime == "openvino")
     plain = jpeg(photo(0))
     pixels = np.asarray(Image.open(io.BytesIO(plain)).convert("RGB"))
     bare: dict[str, Callable[[], object]] = {

@@ -54,12 +54,19 @@ class DrawnTextReader:
     Args:
         threads: of the recogniser; 0 means one per available core.
         fallback: reads what the recogniser cannot, or None.
+        openvino: see `TextRecogniser`.
     """
 
     name = NAME
 
-    def __init__(self, threads: int = 0, fallback: Tesseract | None = None) -> None:
-        self._recogniser = TextRecogniser(threads)
+    def __init__(
+        self,
+        threads: int = 0,
+        fallback: Tesseract | None = None,
+        *,
+        openvino: bool | None = None,
+    ) -> None:
+        self._recogniser = TextRecogniser(threads, openvino=openvino)
         self._fallback = fallback
         self.version = f"{VERSION}+{fallback.version}" if fallback else VERSION
 

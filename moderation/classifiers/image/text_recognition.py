@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -57,16 +59,24 @@ class TextRecogniser:
     """Detector and recogniser, loaded once when first used. Safe to use from threads.
 
     A single picture is read with all threads at once. Several pictures are read side by side with
-    one thread each, which wastes none of them; for that the networks are loaded a second time.
+    one thread each, which wastes none of them; for that the networks are loaded again.
 
     Args:
         threads: how many; 0 means one per available core.
+        openvino: run the networks with OpenVINO, which reads the same in half the time; None where
+            it is installed.
     """
 
-    def __init__(self, threads: int = 0) -> None:
+    def __init__(self, threads: int = 0, *, openvino: bool | None = None) -> None:
         self._threads = threads or len(os.sched_getaffinity(0))
-        self._lock = threading.Lock()
-        self._engines: dict[int, Any] = {}
+        self._openvino = find_spec("openvino") is not None if openvino is None else openvino
+        self._whole = _Engines(self._threads, 1, self._openvino)
+        self._single = _Engines(1, self._threads, self._openvino)
+
+    @property
+    def runtime(self) -> str:
+        """What the networks run with."""
+        return "openvino" if self._openvino else "onnxruntime"
 
     def lines(self, pixels: npt.NDArray[np.uint8]) -> list[RecognisedLine]:
         """Every place that looks like text, whether it could be read or not.
@@ -77,7 +87,8 @@ class TextRecogniser:
         Raises:
             ModelUnavailable: the models are missing.
         """
-        return _lines(self._load(self._threads), pixels)
+        with self._whole.borrowed() as engine:
+            return _lines(engine, pixels)
 
     def lines_of_all(self, pictures: Sequence[npt.NDArray[np.uint8]]) -> list[list[RecognisedLine]]:
         """`lines` of each picture, in order.
@@ -87,20 +98,48 @@ class TextRecogniser:
         """
         if len(pictures) < 2 or self._threads < 2:
             return [self.lines(pixels) for pixels in pictures]
-        engine = self._load(1)
         with ThreadPoolExecutor(min(self._threads, len(pictures))) as threads:
-            return list(threads.map(lambda pixels: _lines(engine, pixels), pictures))
+            return list(threads.map(self._lines_alone, pictures))
 
-    def _load(self, threads: int) -> Any:
-        with self._lock:
-            if threads not in self._engines:
-                self._engines[threads] = _load_engine(threads)
-            return self._engines[threads]
+    def _lines_alone(self, pixels: npt.NDArray[np.uint8]) -> list[RecognisedLine]:
+        with self._single.borrowed() as engine:
+            return _lines(engine, pixels)
 
 
-def _load_engine(threads: int) -> Any:
-    from rapidocr import RapidOCR
+class _Engines:
+    """At most so many engines, loaded when first needed; each serves one thread at a time."""
 
+    def __init__(self, threads: int, most: int, openvino: bool) -> None:
+        self._threads, self._openvino = threads, openvino
+        self._room = threading.BoundedSemaphore(most)
+        self._free: list[Any] = []
+        self._loading = threading.Lock()
+        self._loaded: Any = None
+
+    @contextmanager
+    def borrowed(self) -> Iterator[Any]:
+        with self._room:
+            try:
+                engine = self._free.pop()
+            except IndexError:
+                engine = self._load()
+            try:
+                yield engine
+            finally:
+                self._free.append(engine)
+
+    def _load(self) -> Any:
+        """One more engine; ONNX Runtime's may be used by all threads at once, OpenVINO's not."""
+        with self._loading:
+            if self._loaded is None or self._openvino:
+                self._loaded = _load_engine(self._threads, openvino=self._openvino)
+            return self._loaded
+
+
+def _load_engine(threads: int, *, openvino: bool) -> Any:
+    from rapidocr import EngineType, RapidOCR
+
+    runtime = EngineType.OPENVINO if openvino else EngineType.ONNXRUNTIME
     try:
         engine = RapidOCR(
             params={
@@ -109,7 +148,9 @@ def _load_engine(threads: int) -> Any:
                 "Det.limit_side_len": _DETECTION_SIDE,
                 # At the default of 0.9 half of the upside-down lines stay upside down.
                 "Cls.cls_thresh": 0.6,
+                **{f"{part}.engine_type": runtime for part in ("Det", "Cls", "Rec")},
                 "EngineConfig.onnxruntime.intra_op_num_threads": threads,
+                "EngineConfig.openvino.inference_num_threads": threads,
             }
         )
         # Load all networks now; the package would do so in the first threads that need them.

@@ -10,6 +10,7 @@ import zxingcpp
 from PIL import Image
 
 from moderation.classifiers.base import DecodedImage
+from moderation.classifiers.image.text_recognition import TextRecogniser
 
 CHINESE = "今天去了新开的咖啡店味道真的很不错，下次还要再来一次"
 TURNS = {
@@ -130,3 +131,18 @@ def test_threads_share_one_reader(reader, drawn_page):
     for thread in threads:
         thread.join()
     assert results == {word: f"{word} goes home" for word in words}
+
+
+def test_both_runtimes_read_the_same_also_side_by_side(stored_page):
+    pytest.importorskip("openvino")
+    names = ("chinese", "japanese", "chinese")
+    pictures = [np.asarray(stored_page(name).convert("RGB")) for name in names]
+    by_onnx = TextRecogniser(threads=2, openvino=False).lines_of_all(pictures)
+    by_openvino = TextRecogniser(threads=2, openvino=True).lines_of_all(pictures)
+    assert [[line.text for line in of] for of in by_openvino] == [
+        [line.text for line in of] for of in by_onnx
+    ]
+    for ours, theirs in zip(by_openvino, by_onnx, strict=True):
+        for one, other in zip(ours, theirs, strict=True):
+            assert one.score == pytest.approx(other.score, abs=0.01)
+            assert np.abs(one.corners - other.corners).max() <= 2
