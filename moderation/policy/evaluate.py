@@ -7,13 +7,15 @@ OR (`moderation.policy.codes`), and regions with the same rules are combined onc
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 
 import numpy as np
 import numpy.typing as npt
 
 from moderation.policy.facts import Facts
 from moderation.policy.packs import PackSet
-from moderation.policy.plan import Plan
+from moderation.policy.plan import Layout, Plan, entry_bits
 from moderation.policy.verdicts import NO_CLOCK, NO_RANK, Hits, Verdicts
 
 #: Items per block: the columns of a block stay in the processor's cache.
@@ -32,17 +34,15 @@ def evaluate(packs: PackSet, facts: Facts, regions: Sequence[str]) -> Verdicts:
         UnknownRegion: a region is no such code.
     """
     plan = Plan.of(packs)
-    groups = plan.groups_of(regions)
-    distinct = sorted(set(groups))
-    table = _Table(plan, len(facts), distinct)
+    layout = plan.layout(regions)
+    table = _Table(plan, len(facts), layout)
     for start in range(0, len(facts), BLOCK):
         block = facts if len(facts) <= BLOCK else facts.rows(start, start + BLOCK)
         table.add(block, start)
     return Verdicts(
         plan=plan,
         facts=facts,
-        regions=tuple(dict.fromkeys(regions)),
-        group_of={r: distinct.index(g) for r, g in zip(regions, groups, strict=True)},
+        layout=layout,
         codes=table.codes,
         reasons=table.reasons,
         leads=table.leads,
@@ -55,16 +55,15 @@ def evaluate(packs: PackSet, facts: Facts, regions: Sequence[str]) -> Verdicts:
 class _Table:
     """Results by group of regions and item, filled a block of items at a time."""
 
-    def __init__(self, plan: Plan, n: int, groups: list[int]) -> None:
-        self._plan = plan
-        shape = (len(groups), n)
+    def __init__(self, plan: Plan, n: int, layout: Layout) -> None:
+        self._plan, self._layout = plan, layout
+        shape = (len(layout.member_bits), n)
         self.codes = np.zeros(shape, dtype=np.uint32)
         self.reasons = np.full(shape, NO_RANK, dtype=np.int16)
         self.leads = np.full(shape, NO_RANK, dtype=np.int16)
         self.minutes = np.full(shape, NO_CLOCK, dtype=np.int32)
         self.hits: list[Hits] = []
         self.exempted: list[Hits] = []
-        self._everywhere, self._rows = plan.layout(tuple(groups))
 
     def add(self, block: Facts, start: int) -> None:
         """Matches all rules against a block of items and combines what they say."""
@@ -80,29 +79,35 @@ class _Table:
             return
         # Rules that hold in all groups are combined once and copied; the others come on top.
         for entry, rows in met:
-            if self._everywhere[entry]:
+            if self._layout.everywhere[entry]:
                 self._combine(entry, rows, codes[0], reasons[0], leads[0], minutes[0])
         for group in range(1, len(codes)):
             codes[group], reasons[group] = codes[0], reasons[0]
             leads[group], minutes[group] = leads[0], minutes[0]
         for entry, rows in met:
-            if not self._everywhere[entry]:
-                for g in self._rows[entry]:
+            if not self._layout.everywhere[entry]:
+                for g in self._layout.rows[entry]:
                     self._combine(entry, rows, codes[g], reasons[g], leads[g], minutes[g])
 
     def _combine_one(self, met: list[tuple[int, npt.NDArray[np.intp]]], row: int) -> None:
         """As `_combine` for a single item: for so little, plain numbers are faster than arrays."""
+        if not met:
+            return
         plan = self._plan
-        for group in range(len(self.codes)):
-            own = [entry for entry, _ in met if group in self._rows[entry]]
-            if own:
-                code = 0
-                for entry in own:
-                    code |= plan.entries[entry].code
-                self.codes[group, row] = code
-                self.reasons[group, row] = min(plan.reason_ranks[entry] for entry in own)
-                self.leads[group, row] = min(plan.queue_ranks[entry] for entry in own)
-                self.minutes[group, row] = min(plan.entries[entry].minutes for entry in own)
+        all_met = entry_bits(entry for entry, _ in met)
+        said = {0: (0, NO_RANK, NO_RANK, NO_CLOCK)}
+        groups = [bits & all_met for bits in self._layout.member_bits]
+        for bits in groups:
+            if bits not in said:
+                own = [entry for entry, _ in met if bits >> entry & 1]
+                said[bits] = (
+                    reduce(or_, [plan.entries[entry].code for entry in own]),
+                    min([plan.reason_ranks[entry] for entry in own]),
+                    min([plan.queue_ranks[entry] for entry in own]),
+                    min([plan.entries[entry].minutes for entry in own]),
+                )
+        columns = zip(*[said[bits] for bits in groups], strict=True)
+        self.codes[:, row], self.reasons[:, row], self.leads[:, row], self.minutes[:, row] = columns
 
     def _combine(
         self,

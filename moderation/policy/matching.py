@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,9 @@ from moderation.items import AgeBracket, OrderDemand, ReportSource, Surface
 from moderation.policy.columns import WARNED, Bools, Codes, Floats, Orders
 from moderation.policy.conditions import Condition
 from moderation.policy.facts import AGES, SOURCES, SURFACES, Facts, score_column
+
+#: Stands for a leaf that nobody looked at yet.
+_UNSEEN: Bools = np.zeros(0, dtype=bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +56,24 @@ class Matcher:
         self._score_leaves = [leaf for leaf, _ in score_leaves]
         self._nodes = [self._cheapest_first(node) for node in self._nodes]
         #: Leaf → the conditions that cannot be met without it; -1 for those without such a leaf.
-        self._gates: dict[int, list[int]] = {}
+        gates: dict[int, list[int]] = {}
         for number, node in enumerate(self._nodes):
             first = node.children[0] if node.op == "all" else node
-            self._gates.setdefault(first.leaf, []).append(number)
-        #: Name of a rare predicate → no item for each of its leaves.
-        self._absent: dict[str, dict[int, Bools | None]] = {name: {} for name in _PRESENT}
+            gates.setdefault(first.leaf, []).append(number)
+        self._score_gates = [gates.pop(leaf, []) for leaf in self._score_leaves]
+        self._other_gates = list(gates.items())
+        #: Name of a rare predicate → its leaves.
+        self._rare: dict[str, list[int]] = {}
         for leaf, other in enumerate(self._others):
             if other is not None and other[0] in _PRESENT:
-                self._absent[other[0]][leaf] = None
+                self._rare.setdefault(other[0], []).append(leaf)
+        #: What is known of each leaf before one is looked at: scores and rare predicates are met
+        #: by no item until they are found to be.
+        rare = {leaf for leaves in self._rare.values() for leaf in leaves}
+        self._unseen: list[Bools | None] = [
+            None if other is None or leaf in rare else _UNSEEN
+            for leaf, other in enumerate(self._others)
+        ]
         self._columns = np.array([s[0] for s in self._scores], dtype=np.intp)
         self._gte = np.array([s[1] for s in self._scores], dtype=np.float32)[:, None]
         self._lt = np.array([s[2] for s in self._scores], dtype=np.float32)[:, None]
@@ -108,37 +119,39 @@ class Matcher:
 
     def masks(self, facts: Facts) -> list[tuple[int, Bools]]:
         """The conditions that some item meets, in their order, each with `(n,)` bool."""
-        cache: dict[int, Bools | None] = {}
+        seen = self._unseen.copy()
+        candidates: list[int] = []
         if self._scores:
             by_category = np.ascontiguousarray(facts.scores.T)[self._columns]
             met: Bools = np.asarray((by_category >= self._gte) & (by_category < self._lt))
-            some = np.asarray(met.any(axis=1)).tolist()
-            for position, leaf in enumerate(self._score_leaves):
-                cache[leaf] = met[position] if some[position] else None
-        for name, leaves in self._absent.items():
-            if leaves and not _PRESENT[name](facts):
-                cache.update(leaves)
+            for position in np.flatnonzero(met.any(axis=1)).tolist():
+                seen[self._score_leaves[position]] = met[position]
+                candidates += self._score_gates[position]
+        for name, leaves in self._rare.items():
+            if _PRESENT[name](facts):
+                for leaf in leaves:
+                    seen[leaf] = _UNSEEN
+        for leaf, numbers in self._other_gates:
+            if leaf < 0 or self._leaf(leaf, facts, seen) is not None:
+                candidates += numbers
         found: list[tuple[int, Bools]] = []
-        for leaf, numbers in self._gates.items():
-            if leaf >= 0 and self._leaf(leaf, facts, cache) is None:
-                continue
-            for number in numbers:
-                mask = self._mask(self._nodes[number], facts, cache)
-                if mask is not None:
-                    found.append((number, mask))
-        return sorted(found, key=itemgetter(0))
+        for number in sorted(candidates):
+            mask = self._mask(self._nodes[number], facts, seen)
+            if mask is not None:
+                found.append((number, mask))
+        return found
 
-    def _mask(self, node: Node, facts: Facts, cache: dict[int, Bools | None]) -> Bools | None:
+    def _mask(self, node: Node, facts: Facts, seen: list[Bools | None]) -> Bools | None:
         if node.op == "leaf":
-            return self._leaf(node.leaf, facts, cache)
+            return self._leaf(node.leaf, facts, seen)
         if node.op == "not":
-            inside = self._mask(node.children[0], facts, cache)
+            inside = self._mask(node.children[0], facts, seen)
             if inside is None:
                 return np.ones(len(facts), dtype=bool)
             return ~inside if len(facts) > 1 else None
         found: Bools | None = None
         for child in node.children:
-            mask = self._mask(child, facts, cache)
+            mask = self._mask(child, facts, seen)
             if node.op == "all":
                 if mask is None:
                     return None
@@ -147,16 +160,17 @@ class Matcher:
                 found = mask if found is None else found | mask
         return found
 
-    def _leaf(self, leaf: int, facts: Facts, cache: dict[int, Bools | None]) -> Bools | None:
-        if leaf in cache:
-            return cache[leaf]
+    def _leaf(self, leaf: int, facts: Facts, seen: list[Bools | None]) -> Bools | None:
+        known = seen[leaf]
+        if known is not _UNSEEN:
+            return known
         entry = self._others[leaf]
-        assert entry is not None  # scores are in the cache already
+        assert entry is not None  # scores are seen already
         name, value, territories = entry
         mask = _LEAVES[name](facts, value, territories)
         if mask is not None and not (mask[0] if len(mask) == 1 else mask.any()):
             mask = None
-        cache[leaf] = mask
+        seen[leaf] = mask
         return mask
 
 
@@ -206,11 +220,11 @@ def _strikes(facts: Facts, value: Any, _: Any) -> Bools | None:
 
 
 def _report(facts: Facts, value: Any, _: Any) -> Bools | None:
+    named = facts.report_kind.where(value.kind) if value.kind is not None else None
+    if value.kind is not None and named is None:
+        return None
     found: Bools = np.asarray(facts.report_complete >= 0)  # there is a report
-    if value.kind is not None:
-        named = facts.report_kind.where(value.kind)
-        if named is None:
-            return None
+    if named is not None:
         found = found & named
     if value.source is not None:
         found = found & (facts.report_source == SOURCES.index(ReportSource(value.source)))

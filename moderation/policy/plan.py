@@ -4,9 +4,10 @@ which regions share the same entries. Built once per pack set."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -46,6 +47,50 @@ class Entry:
     code: int
     minutes: int
     queue: str
+    restricts: bool  #: on any axis
+    severity: int  #: 0 for P0
+    floor: bool
+    ground: str  #: `terms`, `statute` or `order`
+    category: str
+
+
+class ScoreLeaf(NamedTuple):
+    """A score that a rule asks for: in [low, high), as float32 like the scores themselves."""
+
+    column: int  #: of `Facts.scores`
+    category: str
+    gte: float  #: the lower bound as the rule is written
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """Viewer regions that are asked for together. Those with the same rules share a group.
+
+    Attributes:
+        regions: each region once, in the order they were asked for.
+        group_of: region → its group, numbered from 0 within this layout.
+        everywhere: for each entry, whether it holds in all groups.
+        rows: for each entry, the groups in which it holds.
+        member_bits: for each group, its entries as the bits of a number.
+        process: for each region, the place of its duties in `Plan.process_groups`.
+    """
+
+    regions: tuple[str, ...]
+    group_of: Mapping[str, int]
+    everywhere: list[bool]
+    rows: list[list[int]]
+    member_bits: list[int]
+    process: list[int]
+
+
+def entry_bits(entries: Iterable[int]) -> int:
+    """Numbers of entries as the bits of one number."""
+    bits = 0
+    for entry in entries:
+        bits |= 1 << entry
+    return bits
 
 
 class Plan:
@@ -91,7 +136,7 @@ class Plan:
 
     def _group_regions(self) -> None:
         members: dict[tuple[tuple[int, ...], tuple[str, ...]], int] = {}
-        self._layouts: dict[tuple[int, ...], tuple[list[bool], list[list[int]]]] = {}
+        self._layouts: dict[tuple[str, ...], Layout] = {}
         self.group_of: dict[str, int] = {}
         for region in (ELSEWHERE, *self.packs.regions):
             own = tuple(
@@ -107,21 +152,35 @@ class Plan:
         )
         for (own, _), group in members.items():
             self.members[group, list(own)] = True
-        #: The same as lists, for one row.
-        self.member_lists: list[list[bool]] = self.members.tolist()
 
-    def layout(self, groups: tuple[int, ...]) -> tuple[list[bool], list[list[int]]]:
-        """For each entry, whether it holds in all of these groups, and in which of them (by
-        position). Kept for the combinations of regions that are asked for again and again."""
-        found = self._layouts.get(groups)
+    def layout(self, regions: Sequence[str]) -> Layout:
+        """The layout of some viewer regions. Kept for the combinations that are asked for again
+        and again.
+
+        Raises:
+            UnknownRegion: a name that is not an ISO 3166-1 alpha-2 code.
+        """
+        asked = tuple(dict.fromkeys(regions))
+        found = self._layouts.get(asked)
         if found is None:
-            members = self.members[list(groups)]
-            everywhere = np.asarray(members.all(axis=0)).tolist()
-            found = everywhere, [column.nonzero()[0].tolist() for column in members.T]
+            found = self._laid_out(asked)
             if len(self._layouts) >= _MOST_LAYOUTS:
                 self._layouts.clear()
-            self._layouts[groups] = found
+            self._layouts[asked] = found
         return found
+
+    def _laid_out(self, regions: tuple[str, ...]) -> Layout:
+        of_region = self.groups_of(regions)
+        groups = sorted(set(of_region))
+        members = self.members[groups]
+        return Layout(
+            regions=regions,
+            group_of={r: groups.index(g) for r, g in zip(regions, of_region, strict=True)},
+            everywhere=np.asarray(members.all(axis=0)).tolist(),
+            rows=[column.nonzero()[0].tolist() for column in members.T],
+            member_bits=[entry_bits(own.nonzero()[0].tolist()) for own in members],
+            process=[self.process_group(region) for region in regions],
+        )
 
     def groups_of(self, regions: Sequence[str]) -> list[int]:
         """The group of each region; a region without a pack has the baseline's.
@@ -211,15 +270,16 @@ class Plan:
         )
 
     @cached_property
-    def score_leaves(self) -> list[tuple[tuple[int, str, float, float], ...]]:
-        """Per rule, the (column, category, gte, lt) of its scores that are not negated."""
+    def score_leaves(self) -> list[tuple[ScoreLeaf, ...]]:
+        """Per rule, its scores that are not negated."""
         return [
             tuple(
-                (
+                ScoreLeaf(
                     score_column(leaf.score.category),
                     leaf.score.category,
                     leaf.score.gte,
-                    np.inf if leaf.score.lt is None else leaf.score.lt,
+                    float(np.float32(leaf.score.gte)),
+                    np.inf if leaf.score.lt is None else float(np.float32(leaf.score.lt)),
                 )
                 for leaf, negated in compiled.rule.when.leaves()
                 if leaf.score is not None and not negated
@@ -257,7 +317,19 @@ def _entry(index: int, compiled: CompiledRule, effects: Effects, *, reduced: boo
     code |= (duty == 2) << REVIEW_SHIFT
     code |= (duty == 1) << SAMPLE_SHIFT
     code |= thermometer(5 - rule.severity.rank) << SEVERITY_SHIFT
-    return Entry(index, reduced, effects, code, compiled.sla.minutes, rule.queue)
+    return Entry(
+        rule=index,
+        reduced=reduced,
+        effects=effects,
+        code=code,
+        minutes=compiled.sla.minutes,
+        queue=rule.queue,
+        restricts=effects.restricts,
+        severity=rule.severity.rank,
+        floor=rule.lock == "floor",
+        ground=compiled.ground,
+        category=rule.category,
+    )
 
 
 def _ranks(keys: list[tuple[object, ...]]) -> npt.NDArray[np.int16]:

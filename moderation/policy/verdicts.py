@@ -21,10 +21,10 @@ from moderation.policy.codes import (
     flags,
     levels,
 )
+from moderation.policy.duties import Duties
 from moderation.policy.effects import ACTION_WORDS, Distribution, Effects, SideEffect, Visibility
-from moderation.policy.facts import SOURCES, Facts, severity_shift
-from moderation.policy.plan import Plan
-from moderation.policy.schema import Process, SkipReason
+from moderation.policy.facts import Facts, severity_shift
+from moderation.policy.plan import Entry, Layout, Plan, entry_bits
 from moderation.policy.verdict import RuleHit, Verdict, unchecked, with_fields
 from moderation.taxonomy import Severity
 
@@ -54,8 +54,7 @@ class Verdicts:
 
     plan: Plan
     facts: Facts
-    regions: tuple[str, ...]
-    group_of: Mapping[str, int]
+    layout: Layout
     codes: npt.NDArray[np.uint32]  #: effects as bits
     reasons: npt.NDArray[np.int16]  #: rank of the entry whose reason is shown
     leads: npt.NDArray[np.int16]  #: rank of the entry whose queue is used
@@ -65,6 +64,16 @@ class Verdicts:
 
     def __len__(self) -> int:
         return len(self.facts)
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The viewer regions, in the order they were asked for."""
+        return self.layout.regions
+
+    @property
+    def group_of(self) -> Mapping[str, int]:
+        """Region → its row in the arrays."""
+        return self.layout.group_of
 
     def visibility(self, region: str) -> npt.NDArray[np.int8]:
         """`(n,)` rank on the visibility axis: 0 visible … 5 unavailable."""
@@ -115,44 +124,40 @@ class Verdicts:
 
     def row(self, row: int) -> dict[str, Verdict]:
         """Region → verdict of one item, with the rules that said it."""
-        applied = self._entries_of(row, self._hit_index)
+        plan, layout = self.plan, self.layout
+        applied = [entry for entry, _ in self._entries_of(row, self._hit_index)]
+        applied.sort(key=plan.reason_ranks.__getitem__)
         exempted = self._entries_of(row, self._exempted_index)
-        hits = {entry: self._hit(entry, row, None) for entry, _ in applied}
-        skipped = [(entry, self._hit(entry, row, tag)) for entry, tag in exempted]
+        scores: list[float] = self.facts.scores[row].tolist()
+        hits = [(entry, self._hit(entry, scores)) for entry in applied]
+        skipped = [(entry, self._hit(entry, scores, tag)) for entry, tag in exempted]
+        all_met = entry_bits([*applied, *[entry for entry, _ in exempted]])
+        duties = Duties(plan, self.facts, row)
+        region_of_author = self.facts.author_region.name(row)
+        author = plan.process_group(region_of_author) if region_of_author is not None else -1
         # Few rules are met by one item, so most regions come to the same verdict: made once.
-        made: dict[tuple[int, ...], Verdict] = {}
-        owed: dict[tuple[int, int, int, tuple[int, ...]], tuple[str, ...]] = {}
+        made: dict[int, tuple[Verdict, Effects, list[int]]] = {}
         found: dict[str, Verdict] = {}
-        author = self.facts.author_region.name(row)
-        for region, plan_group in zip(self.regions, self.plan.groups_of(self.regions), strict=True):
-            members = self.plan.member_lists[plan_group]
-            own = tuple([entry for entry in hits if members[entry]])
-            own += tuple([entry for entry, _ in skipped if members[entry]])
-            code = int(self.codes[self.group_of[region], row])
-            packs = self.plan.process_group(region)
-            others = self.plan.process_group(author) if author not in {None, region} else -1
-            key = (packs, others, code, own)
-            if key not in owed:
-                owed[key] = self._duties(packs, others, row, code, own)
-            verdict = made.get(own)
-            if verdict is None:
-                verdict = made[own] = self._verdict(row, region, members, hits, skipped)
-            found[region] = with_fields(verdict, region=region, duties=owed[key])
+        for region, viewer in zip(layout.regions, layout.process, strict=True):
+            group = layout.group_of[region]
+            rules = layout.member_bits[group] & all_met
+            if rules not in made:
+                own = [(entry, hit) for entry, hit in hits if rules >> entry & 1]
+                left_out = [(entry, hit) for entry, hit in skipped if rules >> entry & 1]
+                verdict = self._verdict(row, group, own, [hit for _, hit in left_out])
+                entries = [entry for entry, _ in own + left_out]
+                made[rules] = verdict, decode(int(self.codes[group, row])), entries
+            verdict, effects, entries = made[rules]
+            owed = duties.owed(viewer, author, rules, effects, entries)
+            found[region] = with_fields(verdict, region=region, duties=owed)
         return found
 
     def _verdict(
-        self,
-        row: int,
-        region: str,
-        members: Sequence[bool],
-        all_hits: Mapping[int, RuleHit],
-        all_skipped: Sequence[tuple[int, RuleHit]],
+        self, row: int, group: int, met: Sequence[tuple[int, RuleHit]], skipped: Sequence[RuleHit]
     ) -> Verdict:
-        plan, group = self.plan, self.group_of[region]
-        own = [entry for entry in all_hits if members[entry]]
-        own.sort(key=plan.reason_rank.__getitem__)
-        hits = [all_hits[entry] for entry in own]
-        skipped = [hit for entry, hit in all_skipped if members[entry]]
+        plan = self.plan
+        own = [plan.entries[entry] for entry, _ in met]
+        hits = [hit for _, hit in met]
         code = int(self.codes[group, row])
         effects = decode(code)
         lead = int(self.leads[group, row])
@@ -160,18 +165,18 @@ class Verdicts:
         # Everything here was made by us and checked when the packs were; checking each verdict
         # again would take longer than the evaluation.
         fields: dict[str, object] = {
-            "region": region,
+            "region": "",
             "visibility": effects.visibility,
             "distribution": effects.distribution,
             "account": effects.account,
             "money": effects.money,
-            "side_effects": tuple(side for side in _SIDES if side in effects.side_effects),
+            "side_effects": tuple([side for side in _SIDES if side in effects.side_effects]),
             "rules": (*hits, *skipped),
             "primary_reason": hits[0].reason_code if hits else None,
-            "reasons": self._reasons(own, hits),
+            "reasons": _reasons(own, hits),
             "queue": None if queue == "none" else queue,
             "sla_minutes": int(self.minutes[group, row]) if hits else None,
-            "severity": _severity(hits, severity_shift(self.facts, row)),
+            "severity": _severity(own, severity_shift(self.facts, row)) if hits else None,
             "needs_review": bool(code >> REVIEW_SHIFT & 1),
             "sampled": bool(code >> SAMPLE_SHIFT & 1),
             "duties": (),
@@ -179,81 +184,20 @@ class Verdicts:
         }
         return unchecked(Verdict, fields)
 
-    def _reasons(self, own: list[int], hits: list[RuleHit]) -> tuple[str, ...]:
-        restricting = [
-            hit
-            for entry, hit in zip(own, hits, strict=True)
-            if self.plan.entries[entry].effects.restricts
-        ]
-        # An order that is the real cause is never disguised as a breach of terms.
-        order_leads = bool(hits) and hits[0].ground == "order"
-        restricting.sort(key=lambda hit: hit.ground != ("order" if order_leads else "terms"))
-        return tuple(dict.fromkeys(hit.reason_code for hit in restricting))
-
-    def _hit(self, entry: int, row: int, exempted_by: str | None) -> RuleHit:
+    def _hit(self, entry: int, scores: list[float], exempted_by: str | None = None) -> RuleHit:
         update: dict[str, object] = {}
         if exempted_by is not None:
             update["exempted_by"] = exempted_by
-        scores = self.facts.scores[row]
-        for column, category, gte, lt in self.plan.score_leaves[self.plan.entries[entry].rule]:
-            if np.float32(gte) <= scores[column] < np.float32(lt):
-                update["score"] = round(float(scores[column]), 6)
+        for column, category, gte, low, high in self.plan.score_leaves[
+            self.plan.entries[entry].rule
+        ]:
+            if low <= scores[column] < high:
+                update["score"] = round(scores[column], 6)
                 update["score_category"] = category
                 update["threshold"] = gte
                 break
         template = self.plan.templates[entry]
         return with_fields(template, **update) if update else template
-
-    def _duties(
-        self, packs: int, others: int, row: int, code: int, entries: Sequence[int]
-    ) -> tuple[str, ...]:
-        """What is owed: by the packs of the viewer's region, and those of the author's."""
-        due = self.plan.process_groups[packs]
-        if others >= 0:
-            due += self.plan.process_groups[others]
-        if not due:
-            return ()
-        effects = decode(code)
-        return tuple(
-            dict.fromkeys(
-                name
-                for duty in due
-                if self._is_due(duty, row, effects, entries)
-                and not any(self._skips(reason, row, entries) for reason in duty.skip_if)
-                for name in duty.require
-            )
-        )
-
-    def _skips(self, reason: SkipReason, row: int, entries: Sequence[int]) -> bool:
-        """Whether a duty falls away. What a model only guesses never takes a duty away: the order
-        is a fact of what acts, the rest must be confirmed as a context tag."""
-        if reason is not SkipReason.ART9_ORDER:
-            tag = self.facts.context_tags.get(reason.value)
-            return tag is not None and bool(tag[row])
-        restricting = [e for e in entries if self.plan.entries[e].effects.restricts]
-        return bool(restricting) and all(
-            self.plan.templates[entry].ground == "order" for entry in restricting
-        )
-
-    def _is_due(self, duty: Process, row: int, effects: Effects, entries: Sequence[int]) -> bool:
-        facts, when = self.facts, duty.when
-        if when.restriction is not None and not effects.restricts_on(when.restriction):
-            return False
-        if when.order is not None and not any(each.verified[row] >= 0 for each in facts.orders):
-            return False
-        if when.category is not None and not any(
-            self.plan.templates[entry].category in when.category for entry in entries
-        ):
-            return False
-        report = when.report
-        if report is None:
-            return True
-        return bool(
-            facts.report_complete[row] >= 0
-            and (report.kind is None or facts.report_kind.name(row) in report.kind)
-            and (report.source is None or SOURCES[facts.report_source[row]] == report.source)
-            and (report.complete is None or facts.report_complete[row] == report.complete)
-        )
 
     def _entries_of(
         self, row: int, index: tuple[npt.NDArray[np.intp], list[tuple[int, str | None]]]
@@ -266,19 +210,23 @@ class Verdicts:
 
     @cached_property
     def _hit_index(self) -> tuple[npt.NDArray[np.intp], list[tuple[int, str | None]]]:
-        return _by_row(self.hits)
+        return _by_row(self.hits, len(self))
 
     @cached_property
     def _exempted_index(self) -> tuple[npt.NDArray[np.intp], list[tuple[int, str | None]]]:
-        return _by_row(self.exempted)
+        return _by_row(self.exempted, len(self))
+
+
+_NO_ROWS = np.zeros(0, dtype=np.intp)
 
 
 def _by_row(
-    hits: Sequence[Hits],
+    hits: Sequence[Hits], n: int
 ) -> tuple[npt.NDArray[np.intp], list[tuple[int, str | None]]]:
-    """Rows in order, and beside each the entry that was met and what exempted it."""
-    if not hits:
-        return np.zeros(0, dtype=np.intp), []
+    """Rows in order, and beside each the entry that was met and what exempted it. Of a single
+    item all entries are, and no rows are needed."""
+    if n == 1 or not hits:
+        return _NO_ROWS, [(each.entry, each.exempted_by) for each in hits]
     rows = np.concatenate([each.rows for each in hits])
     numbers = np.repeat(np.arange(len(hits)), [len(each.rows) for each in hits])
     order = np.argsort(rows, kind="stable")
@@ -286,13 +234,20 @@ def _by_row(
     return rows[order], entries
 
 
-def _severity(hits: Sequence[RuleHit], shift: int) -> Severity | None:
+def _reasons(own: Sequence[Entry], hits: Sequence[RuleHit]) -> tuple[str, ...]:
+    """Reason codes of what restricts. An order that is the real cause is never disguised as a
+    breach of terms."""
+    first = "order" if own and own[0].ground == "order" else "terms"
+    pairs = list(zip(own, hits, strict=True))
+    leading = [hit.reason_code for e, hit in pairs if e.restricts and e.ground == first]
+    others = [hit.reason_code for e, hit in pairs if e.restricts and e.ground != first]
+    return tuple(dict.fromkeys(leading + others))
+
+
+def _severity(own: Sequence[Entry], shift: int) -> Severity:
     """The worst severity, moved by circumstances, but never milder than a floor rule's."""
-    if not hits:
-        return None
-    level = min(max(min(hit.severity.rank for hit in hits) + shift, 0), 4)
-    floors = [hit.severity.rank for hit in hits if hit.floor]
-    return _SEVERITIES[min([level, *floors])]
+    level = min(max(min([entry.severity for entry in own]) + shift, 0), 4)
+    return _SEVERITIES[min([level, *[entry.severity for entry in own if entry.floor]])]
 
 
 __all__ = ["ACTION_WORDS", "Distribution", "Hits", "Verdicts", "Visibility"]
