@@ -17,6 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     delete,
+    insert,
     select,
     update,
 )
@@ -61,6 +62,7 @@ class StoredTurn(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("conversation_id", "turn_id"),
         Index("ix_conversation_turns_order", "conversation_id", "time", "arrival"),
+        Index("ix_conversation_turns_speaker", "conversation_id", "speaker"),
     )
 
     key: int | None = Field(default=None, primary_key=True)
@@ -92,6 +94,23 @@ class ConversationCheckpoint(SQLModel, table=True):
 #: (time, arrival): where a turn stands in its conversation.
 Place = tuple[float, int]
 
+# Statements of every append are built once: building one costs more than running it.
+_CONVERSATIONS: Any = StoredConversation.__table__  # type: ignore[attr-defined]
+_TURNS: Any = StoredTurn.__table__  # type: ignore[attr-defined]
+_CONVERSATION = select(StoredConversation).where(col(StoredConversation.id) == bindparam("of"))
+_KNOWN = select(StoredTurn).where(
+    col(StoredTurn.conversation_id) == bindparam("of"),
+    col(StoredTurn.turn_id).in_(bindparam("turn_ids", expanding=True)),
+)
+_UNCHANGED_SINCE = update(_CONVERSATIONS).where(
+    _CONVERSATIONS.c.id == bindparam("of"), _CONVERSATIONS.c.updated_at == bindparam("since")
+)
+_NEW_TURNS = insert(_TURNS)
+#: What an append stores; `reported` and `job_id` are the business of `note_job` alone.
+_APPENDED = tuple(
+    name for name in StoredConversation.model_fields if name not in ("id", "reported", "job_id")
+)
+
 
 def conversation_of(
     session: Session, conversation_id: str, *, held: bool = False
@@ -101,29 +120,26 @@ def conversation_of(
     Args:
         held: against other writers until the transaction ends.
     """
-    statement = select(StoredConversation).where(col(StoredConversation.id) == conversation_id)
-    if held:
-        statement = statement.with_for_update()
-    return session.execute(statement).scalar_one_or_none()
+    statement = _CONVERSATION.with_for_update() if held else _CONVERSATION
+    return session.execute(statement, {"of": conversation_id}).scalar_one_or_none()
 
 
 def put_conversation(session: Session, row: StoredConversation, since: float | None) -> bool:
     """Store the conversation if nobody has changed it in the meantime; whether it was stored.
 
+    What the review queue was told stays as it is, see `note_job`.
+
     Args:
         since: `updated_at` of the row that this one was made from; None: there was none.
     """
-    values = {column.key: getattr(row, column.key) for column in _columns(StoredConversation)}
     if since is None:
+        values = {name: getattr(row, name) for name in StoredConversation.model_fields}
         statement: Any = ignoring_insert(session, StoredConversation, ["id"]).values(values)
         statement = statement.returning(col(StoredConversation.id))
         return session.connection().execute(statement).first() is not None
-    statement = (
-        update(StoredConversation)
-        .where(col(StoredConversation.id) == row.id, col(StoredConversation.updated_at) == since)
-        .values(values)
-    )
-    return bool(session.connection().execute(statement).rowcount)
+    values = {name: getattr(row, name) for name in _APPENDED}
+    values |= {"of": row.id, "since": since}
+    return bool(session.connection().execute(_UNCHANGED_SINCE, values).rowcount)
 
 
 def note_job(
@@ -144,26 +160,36 @@ def known_turns(
     """Those of the ids that are stored already."""
     found: dict[str, StoredTurn] = {}
     for start in range(0, len(turn_ids), 500):
-        statement = select(StoredTurn).where(
-            col(StoredTurn.conversation_id) == conversation_id,
-            col(StoredTurn.turn_id).in_(turn_ids[start : start + 500]),
-        )
-        found |= {turn.turn_id: turn for turn in session.execute(statement).scalars()}
+        asked = {"of": conversation_id, "turn_ids": turn_ids[start : start + 500]}
+        found |= {turn.turn_id: turn for turn in session.execute(_KNOWN, asked).scalars()}
     return found
+
+
+def has_spoken(session: Session, conversation_id: str, speakers: Sequence[str]) -> bool:
+    """Whether a stored turn is of one of these speakers."""
+    for start in range(0, len(speakers), 500):
+        statement = select(col(StoredTurn.key)).where(
+            col(StoredTurn.conversation_id) == conversation_id,
+            col(StoredTurn.speaker).in_(speakers[start : start + 500]),
+        )
+        if session.execute(statement.limit(1)).first() is not None:
+            return True
+    return False
 
 
 def add_turns(session: Session, turns: Sequence[StoredTurn]) -> None:
     """Store new turns."""
-    names = [column.key for column in _columns(StoredTurn) if column.key != "key"]
-    insert_rows(session, StoredTurn, [{name: getattr(t, name) for name in names} for t in turns])
+    names = [name for name in StoredTurn.model_fields if name != "key"]
+    rows = [{name: getattr(t, name) for name in names} for t in turns]
+    if rows:
+        session.connection().execute(_NEW_TURNS, rows)
 
 
 def replace_readings(session: Session, readings: Mapping[int, bytes]) -> None:
     """Key of a turn → what other models have read it as."""
     if readings:
-        table: Any = StoredTurn.__table__  # type: ignore[attr-defined]
         statement = (
-            update(table).where(table.c.key == bindparam("of")).values(reading=bindparam("read"))
+            update(_TURNS).where(_TURNS.c.key == bindparam("of")).values(reading=bindparam("read"))
         )
         rows = [{"of": key, "read": reading} for key, reading in readings.items()]
         session.connection().execute(statement, rows)
@@ -232,7 +258,7 @@ def drop_checkpoints(session: Session, conversation_id: str, beyond: int) -> Non
 
 def add_checkpoints(session: Session, checkpoints: Sequence[ConversationCheckpoint]) -> None:
     """Store snapshots."""
-    names = [column.key for column in _columns(ConversationCheckpoint)]
+    names = list(ConversationCheckpoint.model_fields)
     rows = [{name: getattr(c, name) for name in names} for c in checkpoints]
     insert_rows(session, ConversationCheckpoint, rows)
 
@@ -256,7 +282,3 @@ def delete_conversation(session: Session, conversation_id: str) -> None:
     for table in (ConversationCheckpoint, StoredTurn):
         session.execute(delete(table).where(col(table.conversation_id) == conversation_id))
     session.execute(delete(StoredConversation).where(col(StoredConversation.id) == conversation_id))
-
-
-def _columns(table: type[SQLModel]) -> Any:
-    return table.__table__.columns  # type: ignore[attr-defined]

@@ -32,6 +32,7 @@ from moderation.records.conversations import (
     StoredConversation,
     StoredTurn,
     conversation_of,
+    has_spoken,
     idle_conversations,
     known_turns,
     newest_turns,
@@ -195,14 +196,16 @@ class LiveRooms:
         if before is None:
             row, since = self._opened(wish, now), None
         else:
-            row, since = StoredConversation(**before.model_dump()), before.updated_at
+            session.expunge(before)
+            row, since = before, before.updated_at
             if new and row.closed_at is not None:
                 raise ConversationClosed(
                     f"conversation {wish.id!r} is closed; a new one needs another id"
                 )
             # Later than before whatever the clock says: it tells one state from the next.
             row.updated_at = max(now, math.nextafter(since, math.inf))
-        from_start = learn_facts(row, wish.participants, wish.facts)
+        learnt = learn_facts(row, wish.participants, wish.facts)
+        from_start = has_spoken(session, row.id, learnt)
         step = Step(row, since, duplicates=tuple(name for name in wish.turns if name in known))
         step.scanned = self._may_read(row)
         if step.scanned:
@@ -236,14 +239,13 @@ class LiveRooms:
     def _view(self, step: Step) -> tuple[Progressed, Screening]:
         """Scores, verdicts and mutes; sets the scores of the row."""
         row, state = step.row, step.state
-        known, item = participants_of_row(row), item_around(row)
-        new = [self._folding.unpacked(turn) for turn in step.turns]
-        findings = self._classifier.findings(state, known)
+        item = item_around(row)
+        findings = self._classifier.findings(state, participants_of_row(row, speakers=()))
         closed = row.closed_at is not None
         assessment = assess_room(self._classifier, item.id, state, findings, whole=closed)
         if not step.scanned and not state.progress.turns:
             assessment = Assessment(item_id=item.id, scores={})
-        singles, apart = turns_apart(item, new, [step.heard[read.turn.id] for read in new])
+        singles, apart = turns_apart(item, step.turns, [step.heard[t.turn_id] for t in step.turns])
         # A canary draws all turns of a room with their room.
         screening, *each = self._screener.judge(
             [item, *singles], [assessment, *apart], drawn_by=[row.id] * (1 + len(singles))
@@ -265,7 +267,7 @@ class LiveRooms:
             changed=changed,
             view=RoomView.of(screening),
             heard=tuple(in_context(t.turn_id, step.heard[t.turn_id]) for t in step.turns),
-            muted=muted_segments(new, each),
+            muted=muted_segments(step.turns, each),
             job=row.job_id,
             closed=closed,
             scanned=step.scanned,

@@ -9,12 +9,12 @@ from typing import Any, Self
 from moderation.classifiers.conversation import (
     ConversationClassifier,
     ConversationState,
-    ReadTurn,
 )
 from moderation.classifiers.conversation.classifier import BY_HEAD, BY_TURN
 from moderation.classifiers.conversation.heard import Finding, Heard
 from moderation.classifiers.conversation.marks import MARK_NAMES
 from moderation.items import Item, TextSegment, Turn
+from moderation.records.conversations import StoredTurn
 from moderation.screening import Screening
 from moderation.signals import Assessment, Signal, TurnRange
 from moderation.taxonomy import CATEGORIES
@@ -84,7 +84,6 @@ def assess_room(
     Args:
         whole: the worst of all turns, as for a transcript at once; for a room that is closed.
     """
-    total = state.progress.turns
     signals: list[Signal] = []
     scores = {
         name: 0.0
@@ -92,7 +91,7 @@ def assess_room(
         if name in CATEGORIES
     }
     for finding in findings:
-        signals.append(classifier.signal(finding, range(total)))
+        signals.append(classifier.signal(finding))
         if finding.category is not None:
             scores[finding.category] = max(scores[finding.category], finding.probability)
     for name in scores:
@@ -183,18 +182,18 @@ def in_context(turn_id: str, heard: Heard) -> dict[str, Any]:
 
 
 def turns_apart(
-    item: Item, reads: Sequence[ReadTurn], heard: Sequence[Heard]
+    item: Item, turns: Sequence[StoredTurn], heard: Sequence[Heard]
 ) -> tuple[list[Item], list[Assessment]]:
     """Every turn as an item of its own with its scores where it stands, for a verdict on it
     alone."""
     singles = [
         item.model_copy(
             update={
-                "id": f"{item.id}#{read.turn.id}"[:500],
-                "texts": (TextSegment(text=read.turn.text),),
+                "id": f"{item.id}#{turn.turn_id}"[:500],
+                "texts": (TextSegment(text=turn.text),),
             }
         )
-        for read in reads
+        for turn in turns
     ]
     assessments = [
         Assessment(
@@ -207,7 +206,7 @@ def turns_apart(
 
 
 def muted_segments(
-    reads: Sequence[ReadTurn], screenings: Sequence[Screening]
+    turns: Sequence[StoredTurn], screenings: Sequence[Screening]
 ) -> list[dict[str, Any]]:
     """Region by region, the turns that policy does not let be heard there.
 
@@ -216,15 +215,15 @@ def muted_segments(
     """
     segments: list[dict[str, Any]] = []
     open_by_region: dict[str, dict[str, Any]] = {}
-    for read, screening in zip(reads, screenings, strict=True):
+    for turn, screening in zip(turns, screenings, strict=True):
         for region, verdict in screening.verdicts.items():
             running = open_by_region.get(region)
             if verdict.action not in _SILENT:
                 open_by_region.pop(region, None)
             elif running is not None and running["action"] == verdict.action:
-                running["turns"].append(read.turn.id)
+                running["turns"].append(turn.turn_id)
             else:
-                segment = {"region": region, "action": verdict.action, "turns": [read.turn.id]}
+                segment = {"region": region, "action": verdict.action, "turns": [turn.turn_id]}
                 open_by_region[region] = segment
                 segments.append(segment)
     return segments

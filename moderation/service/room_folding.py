@@ -16,6 +16,7 @@ from sqlmodel import Session
 from moderation.classifiers.conversation import (
     ConversationClassifier,
     ConversationState,
+    Participant,
     ReadTurn,
     as_json,
     from_json,
@@ -124,7 +125,8 @@ class RoomFolding:
         stale = row.model != self._classifier.version
         if not (from_start or stale or late):
             step.state = from_json(row.state)
-            self._add(step, ((turn, self.unpacked(turn)) for turn in step.turns))
+            known = participants_of_row(row, speakers={turn.speaker for turn in step.turns})
+            self._add(step, known, ((turn, self.unpacked(turn)) for turn in step.turns))
             return
         checkpoint = None
         if not (from_start or stale):
@@ -135,11 +137,16 @@ class RoomFolding:
         stored = turns_after(session, row.id, after)
         reads = self._read_anew(step, stored) if stale else self._unpacked(stored)
         fresh = ((turn, self.unpacked(turn)) for turn in step.turns)
-        self._add(step, merge(reads, fresh, key=lambda pair: _place(pair[0])))
+        together = merge(reads, fresh, key=lambda pair: _place(pair[0]))
+        self._add(step, participants_of_row(row), together)
         row.model = self._classifier.version
 
-    def _add(self, step: Step, turns: Iterable[tuple[StoredTurn, ReadTurn]]) -> None:
-        known = participants_of_row(step.row)
+    def _add(
+        self,
+        step: Step,
+        known: Mapping[str, Participant],
+        turns: Iterable[tuple[StoredTurn, ReadTurn]],
+    ) -> None:
         new = {turn.turn_id for turn in step.turns}
         for turn, read in turns:
             heard = self._classifier.add(step.state, read, known)

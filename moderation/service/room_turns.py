@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from moderation.classifiers.conversation import Participant
@@ -70,11 +70,18 @@ def turn_of(stored: StoredTurn) -> Turn:
     )
 
 
-def participants_of_row(row: StoredConversation) -> dict[str, Participant]:
-    """Speaker → what the platform has told."""
+def participants_of_row(
+    row: StoredConversation, speakers: Collection[str] | None = None
+) -> dict[str, Participant]:
+    """Speaker → what the platform has told.
+
+    Args:
+        speakers: only these, and every minor; None: all.
+    """
     return {
         name: Participant.model_validate({**facts, "id": name})
         for name, facts in row.participants.items()
+        if speakers is None or name in speakers or facts.get("age") in MINORS
     }
 
 
@@ -82,8 +89,8 @@ def learn_facts(
     row: StoredConversation,
     participants: Sequence[Participant],
     facts: Mapping[str, Any] | None,
-) -> bool:
-    """Whether something was learnt about speakers that earlier turns should have known."""
+) -> list[str]:
+    """Take over what is said of the surroundings; the speakers about whom something is new."""
     if facts is not None:
         told = {name: value for name, value in facts.items() if name != "surface"}
         row.facts = row.facts | told | ({"reported": True} if was_reported(row) else {})
@@ -91,7 +98,7 @@ def learn_facts(
     before = dict(row.participants)
     told = {p.id: p.model_dump(mode="json", exclude={"id"}) for p in participants}
     row.participants = before | told
-    return row.turns > 0 and any(before.get(name) != new for name, new in told.items())
+    return [name for name, new in told.items() if before.get(name) != new]
 
 
 def was_reported(row: StoredConversation) -> bool:
@@ -102,11 +109,11 @@ def was_reported(row: StoredConversation) -> bool:
 def item_around(row: StoredConversation) -> Item:
     """The conversation as an item without its turns."""
     facts = {name: value for name, value in row.facts.items() if name != "reported"}
-    around = {"recipient_age": youngest_minor(participants_of_row(row))} | facts
+    around = {"recipient_age": youngest_minor(row)} | facts
     return Item.model_validate(around | {"id": row.id, "surface": row.surface})
 
 
-def youngest_minor(participants: Mapping[str, Participant]) -> str | None:
+def youngest_minor(row: StoredConversation) -> str | None:
     """The youngest declared bracket below 18 among the participants, if there is any."""
-    ages = {p.age for p in participants.values()} & MINORS
+    ages = {facts.get("age") for facts in row.participants.values()} & MINORS
     return next((age.value for age in AgeBracket if age in ages), None)

@@ -182,17 +182,16 @@ class ConversationClassifier:
             note=aimed[:2000],
         )
 
-    def signal(self, finding: Finding, places: Sequence[int]) -> Signal:
+    def signal(self, finding: Finding, places: Sequence[int] | None = None) -> Signal:
         """A finding as a signal.
 
         Args:
-            places: position in the conversation → index into the item's turns.
+            places: position in the conversation → index into the item's turns; None: the same.
         """
-        ranges = []
-        for first, last in finding.ranges[:_MOST_RANGES]:
-            inside = [places[i] for i in range(first, min(last, len(places) - 1) + 1)]
-            if inside:
-                ranges.append(TurnRange(first=min(inside), last=max(inside)))
+        ranges = [
+            TurnRange(first=first, last=last)
+            for first, last in (_placed(found, places) for found in finding.ranges[:_MOST_RANGES])
+        ]
         return Signal(
             name=finding.name,
             category=finding.category,
@@ -207,3 +206,10 @@ class ConversationClassifier:
             aspect=finding.aspect,
             note=finding.note[:2000],
         )
+
+
+def _placed(found: tuple[int, int], places: Sequence[int] | None) -> tuple[int, int]:
+    if places is None:
+        return found
+    inside = places[found[0] : found[1] + 1]
+    return min(inside), max(inside)

@@ -12,7 +12,7 @@ import numpy as np
 
 from moderation.classifiers.base import LocatedText, Prepared
 from moderation.classifiers.text.calibration import Floats
-from moderation.classifiers.text.evidence import locate, place_of
+from moderation.classifiers.text.evidence import locate, place_of, span
 from moderation.classifiers.text.model import ENCOURAGEMENT, MODELS_FOLDER, ScoredText, TextModel
 from moderation.classifiers.text.normalise import Reading, readings
 from moderation.classifiers.text.remembered import Remembered
@@ -22,6 +22,8 @@ from moderation.signals import SelfHarmAspect, Signal, TextSpan
 
 #: From this probability on, the reason is shown and every part has its own signal.
 SHOWN_FROM = 0.3
+#: Characters of a turn that is pointed at whole: no longer than a sentence of another text.
+_SHORT_TURN = 100
 #: Texts whose scores are remembered; about 600 bytes each.
 _REMEMBERED = 20_000
 
@@ -133,22 +135,28 @@ class TextClassifier:
 
     def _explained(self, entry: Prepared, signals: Sequence[Signal]) -> list[Signal]:
         columns = {category: column for column, category in self._columns}
+        whole = _told_whole(entry, signals)
         wanted: dict[LocatedText, dict[int, int]] = {}
+        spans: dict[int, TextSpan] = {}
         for index, signal in enumerate(signals):
             if signal.model != self.name or signal.category not in columns:
                 continue
-            if signal.probability >= SHOWN_FROM and not _has_span(signal):
-                column = columns[signal.category]
-                text = self._text_of(entry, signal, column)
-                if text is not None:
-                    wanted.setdefault(text, {})[column] = index
-        result = list(signals)
+            if signal.probability < SHOWN_FROM or _has_span(signal):
+                continue
+            if index in whole:
+                spans[index] = whole[index]
+                continue
+            column = columns[signal.category]
+            text = self._text_of(entry, signal, column)
+            if text is not None:
+                wanted.setdefault(text, {})[column] = index
         for text, places in wanted.items():
-            for column, found in self._located(text, list(places)).items():
-                signal = result[places[column]]
-                result[places[column]] = signal.model_copy(
-                    update={"evidence": (found, *signal.evidence)}
-                )
+            located = self._located(text, list(places))
+            spans |= {places[column]: found for column, found in located.items()}
+        result = list(signals)
+        for index, found in spans.items():
+            evidence = (found, *result[index].evidence)
+            result[index] = result[index].model_copy(update={"evidence": evidence})
         return result
 
     def _text_of(self, entry: Prepared, signal: Signal, column: int) -> LocatedText | None:
@@ -266,6 +274,30 @@ def _asked(text: LocatedText) -> _Asked:
     """Turns are read whole, since what judges a conversation needs all that the network says."""
     turn = text.part.startswith("turn:")
     return _Asked(text.text, _base(text.language), may_end=not turn)
+
+
+def _told_whole(entry: Prepared, signals: Sequence[Signal]) -> dict[int, TextSpan]:
+    """Index of a signal → the whole turn, where no words are looked for in it.
+
+    A short turn is its own evidence, and of long ones only the strongest of a category is looked
+    into: so that explaining a conversation costs less than reading it.
+    """
+    turns = {text.part: text.text for text in entry.texts if text.part.startswith("turn:")}
+    strongest: dict[str | None, float] = {}
+    for signal in signals:
+        if signal.part in turns:
+            strongest[signal.category] = max(
+                strongest.get(signal.category, 0.0), signal.probability
+            )
+    return {
+        index: span(turns[signal.part], 0, len(turns[signal.part]))
+        for index, signal in enumerate(signals)
+        if signal.part in turns
+        and (
+            len(turns[signal.part]) <= _SHORT_TURN
+            or signal.probability < strongest[signal.category]
+        )
+    }
 
 
 def _has_span(signal: Signal) -> bool:
