@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, select, text
 from sqlmodel import col
 
+from moderation.queue.filters import Filters, conditions
 from moderation.records.database import Database
 from moderation.records.queue_tables import Job, JobState, Route
 
@@ -48,13 +50,22 @@ class Backlog:
         return Backlog(self.at, tuple(row for row in self.rows if row.queue == queue))
 
 
-def backlog(database: Database) -> Backlog:
+def backlog(
+    database: Database,
+    *,
+    surfaces: Sequence[str] | None = None,
+    regions: Sequence[str] | None = None,
+) -> Backlog:
     """Count what waits now; one grouped query, no row of content is read.
+
+    Args:
+        surfaces, regions: only what a claim with the same ones could give; None counts all.
 
     Raises:
         DatabaseUnavailable: the database cannot be read.
     """
     state = col(Job.state)
+    filters = Filters(surfaces=surfaces, regions=regions)
     is_grouped = state == JobState.GROUPED
 
     def due(start: float, end: float) -> Any:
@@ -90,5 +101,9 @@ def backlog(database: Database) -> Backlog:
             )
             .order_by(col(Job.lane), col(Job.severity), col(Route.queue), col(Route.language))
         )
-        rows = tuple(BacklogRow(*row) for row in session.execute(query))
+        dialect = session.connection().dialect.name
+        for condition in conditions(dialect, filters.used):
+            query = query.where(text(condition))
+        values = filters.values(dialect) if filters.used else {}
+        rows = tuple(BacklogRow(*row) for row in session.execute(query, values))
     return Backlog(now, rows)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import TextClause, text
 from sqlmodel import Session
 
-from moderation.records.database import Database
+from moderation.queue.exposure import DiaryEntry, diary_sql, read_diary
+from moderation.queue.rules import QueueRules
+from moderation.records.database import Database, driver_sql
 from moderation.records.errors import NotFound
 from moderation.records.people_tables import Reviewer
 
@@ -25,13 +27,16 @@ class Claimant:
     person: Reviewer  #: a copy that claims share: never change it
     now: float  #: seconds since 1970
     newest_route: int | None
+    newest_decision: int | None  #: of this reviewer
     leases_ended: bool  #: some job has to go back into the queue first
+    clocks_ended: bool  #: something overdue was not noted yet, or an appeal has to move ahead
+    diary: Sequence[DiaryEntry]  #: what they saw in the last day, oldest first
 
 
 def read_claimant(
-    session: Session, database: Database, reviewer_id: str, lease_seconds: float
+    session: Session, database: Database, reviewer_id: str, rules: QueueRules
 ) -> Claimant:
-    """The reviewer, the time, and whether leases have ended.
+    """The reviewer, the time, what they saw today, and what the queue has to do first.
 
     Raises:
         NotFound: nobody has that name, or their account is disabled.
@@ -39,22 +44,27 @@ def read_claimant(
     values = {
         "me": reviewer_id,
         "now": database.own_clock(),
-        "ahead": 2 * lease_seconds,
+        "ahead": 2 * rules.lease_seconds,
+        "urgent": rules.appeal_urgent_hours * 3600,
     }
-    statement = _statement(session.get_bind().dialect.name)
-    row = session.connection().execute(statement, values).mappings().first()
+    connection = session.connection()
+    row = connection.exec_driver_sql(_statement(connection.dialect.name), values).first()
     if row is None:
         raise NotFound(f"no reviewer {reviewer_id!r}; `moderation reviewers list` shows all")
-    if row["disabled_at"] is not None:
+    now, newest_route, newest_decision, leases_ended, clocks_ended, diary, *columns = row
+    plain, lists = columns[: len(_PLAIN)], columns[len(_PLAIN) :]
+    person = _person(tuple(plain), tuple(lists))
+    if person.disabled_at is not None:
         raise NotFound(f"reviewer {reviewer_id} is disabled")
-    plain = tuple(row[name] for name in _PLAIN)
-    # As text on both databases, so that equal rows give the person that is known already.
-    lists = tuple(
-        value if isinstance(value, str) else json.dumps(value)
-        for value in (row[name] for name in _LISTS)
+    return Claimant(
+        person,
+        float(now),
+        newest_route,
+        newest_decision,
+        bool(leases_ended),
+        bool(clocks_ended),
+        read_diary(diary),
     )
-    person = _person(plain, lists)
-    return Claimant(person, float(row["now"]), row["newest_route"], bool(row["leases_ended"]))
 
 
 @lru_cache(maxsize=512)
@@ -65,15 +75,25 @@ def _person(plain: tuple[Any, ...], lists: tuple[str, ...]) -> Reviewer:
 
 
 @lru_cache(maxsize=2)
-def _statement(dialect: str) -> TextClause:
+def _statement(dialect: str) -> str:
     now = ":now"
     if dialect == "postgresql":
-        now = "COALESCE(CAST(:now AS float8), extract(epoch FROM clock_timestamp())::float8)"
-    names = ", ".join(f"r.{name}" for name in (*_PLAIN, *_LISTS))
+        now = (
+            "COALESCE(CAST(:now AS float8), CAST(extract(epoch FROM clock_timestamp()) AS float8))"
+        )
+    # Lists as text on both databases, so that equal rows give the person that is known already.
+    names = ", ".join([f"r.{name}" for name in _PLAIN] + [f"CAST(r.{n} AS text)" for n in _LISTS])
     # Only names of columns are put together here, never a value.
-    return text(
-        f"SELECT {names}, t.now, (SELECT max(id) FROM routes) AS newest_route, "  # noqa: S608
+    return driver_sql(
+        dialect,
+        "SELECT t.now, (SELECT max(id) FROM routes), "  # noqa: S608
+        "(SELECT id FROM decisions WHERE reviewer_id = r.id ORDER BY decided_at DESC LIMIT 1), "
         "EXISTS (SELECT 1 FROM jobs WHERE state = 'claimed' "
-        "AND (lease_until < t.now OR lease_until > t.now + :ahead)) AS leases_ended "
-        f"FROM reviewers r CROSS JOIN (SELECT {now} AS now) t WHERE r.id = :me"
+        "AND (lease_until < t.now OR lease_until > t.now + :ahead)), "
+        "EXISTS (SELECT 1 FROM jobs WHERE breached_at IS NULL "
+        "AND state IN ('open', 'claimed') AND due_at < t.now) "
+        "OR EXISTS (SELECT 1 FROM jobs WHERE kind = 'appeal' AND state = 'open' AND lane = 2 "
+        "AND due_at < t.now + :urgent), "
+        f"({diary_sql(dialect)} WHERE reviewer_id = r.id AND at > t.now - 86400), "
+        f"{names} FROM reviewers r CROSS JOIN (SELECT {now} AS now) t WHERE r.id = :me",
     )

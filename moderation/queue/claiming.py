@@ -16,13 +16,15 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import TextClause, select, text, update
+from sqlalchemy import select, update
 from sqlmodel import Session, col
 
 from moderation.queue.clusters import ClusterMember
 from moderation.queue.errors import LeaseLost
-from moderation.queue.priority import PRIORITY_SQL
+from moderation.queue.filters import Filters, category_not_in, conditions, list_values
+from moderation.queue.priority import PRIORITY_COLUMNS, PRIORITY_SQL
 from moderation.queue.routing import Pile
+from moderation.records.database import driver_sql
 from moderation.records.item_store import insert_rows
 from moderation.records.people_tables import Reviewer
 from moderation.records.queue_tables import IS_CLAIMED, Job, JobEvent, JobKind, JobState
@@ -31,8 +33,8 @@ from moderation.records.queue_tables import IS_CLAIMED, Job, JobEvent, JobKind, 
 #: transactions that are open at the same moment; priority at claim time picks among them.
 CANDIDATES = 8
 
-#: Of all candidates, so many of the highest are looked at again to be locked (PostgreSQL). A job
-#: that is both heavy and urgent comes twice, so that at least half as many are different.
+#: Of all candidates, so many of the highest may be tried to be locked (PostgreSQL). A job that is
+#: both heavy and urgent comes twice, so that at least half as many are different.
 _LOOKED_AT = 6 * CANDIDATES
 
 
@@ -112,18 +114,9 @@ def expire_leases(session: Session, now: float, lease_seconds: float) -> int:
 class Taken:
     """A job that was open a moment ago and is now this reviewer's."""
 
-    job: Any  #: the columns of the job, to read
+    job: Any  #: the columns of the job that a claim is told from, to read
     item_id: str
     surface: str
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What a reviewer is handed besides the piles they draw from; None stands for everything."""
-
-    barred: Sequence[str] = ()  #: categories
-    surfaces: Sequence[str] | None = None
-    regions: Sequence[str] | None = None  #: jobs for one of these viewers, or for all
 
 
 def take(
@@ -134,143 +127,172 @@ def take(
     filters: Filters,
     now: float,
     lease_seconds: float,
+    rested: Sequence[str] = (),
 ) -> Taken | None:
-    """Take the most urgent job: lane by lane, and in each lane from `own` before `unread`."""
+    """Take the most urgent job, and write so into its history: lane by lane, and in each lane from
+    `own` before `unread`.
+
+    Args:
+        rested: categories that come last within lanes 1 and 2.
+    """
     if not own and not unread:
         return None
-    dialect = session.get_bind().dialect.name
-    lists: dict[str, list[Any]] = {
-        "own": [pile.route_id for pile in own],
-        "unread": [pile.route_id for pile in unread],
-        "barred": list(filters.barred),
-        "surfaces": list(filters.surfaces or ()),
-        "regions": list(filters.regions or ()),
+    connection = session.connection()
+    dialect = connection.dialect.name
+    claim = {
+        "holder": reviewer.id,
+        "claim_number": new_claim_number(),
+        "claimed_at": now,
+        "lease_until": now + lease_seconds,
     }
     values: dict[str, Any] = {
-        **({k: json.dumps(v) for k, v in lists.items()} if dialect == "sqlite" else lists),
+        **list_values(
+            dialect,
+            own=[pile.route_id for pile in own],
+            unread=[pile.route_id for pile in unread],
+            rested=rested,
+        ),
+        **filters.values(dialect),
+        **claim,
         "now": now,
-        "me": reviewer.id,
-        "number": new_claim_number(),
-        "until": now + lease_seconds,
         "seniority": reviewer.seniority,
     }
-    statement = _claim_statement(
-        dialect,
-        bool(own),
-        bool(unread),
-        bool(filters.barred),
-        filters.surfaces is not None,
-        filters.regions is not None,
-    )
-    row = session.connection().execute(statement, values).mappings().first()
+    sets = tuple(name for name, piles in (("own", own), ("unread", unread)) if piles)
+    statement = claim_statement(dialect, sets, filters.used, bool(rested))
+    row = connection.exec_driver_sql(statement, values).first()
     if row is None:
         return None
-    columns = {name: row[name] for name in _JOB_COLUMNS}
-    if isinstance(columns["parts"], str):
-        columns["parts"] = json.loads(columns["parts"])
-    return Taken(SimpleNamespace(**columns), row["item_id"], row["surface"])
+    if dialect == "sqlite":
+        connection.exec_driver_sql(_SQLITE_EVENT, {"id": row[0], **values})
+    *columns, item_id, surface = row
+    job = SimpleNamespace(**dict(zip(_JOB_COLUMNS, columns, strict=True)), **claim)
+    if isinstance(job.parts, str):
+        job.parts = json.loads(job.parts)
+    return Taken(job, item_id, surface)
 
 
-_JOB_COLUMNS = tuple(column.key for column in Job.__table__.columns)  # type: ignore[attr-defined]
+#: What a claimed job is described from, besides the claim itself.
+_JOB_COLUMNS = (
+    *("id", "item_key", "route_id", "kind", "round", "lane", "severity", "category"),
+    *("probability", "views_per_minute", "reliability", "parts", "opened_at", "due_at"),
+)
 
+_SET_CLAIMED = (
+    "UPDATE jobs SET state = 'claimed', holder = :holder, claim_number = :claim_number, "
+    "claimed_at = :claimed_at, lease_until = :lease_until"
+)
 
-@lru_cache(maxsize=64)
-def _claim_statement(
-    dialect: str,
-    own: bool,
-    unread: bool,
-    barred: bool,
-    surfaces: bool,
-    regions: bool,
-) -> TextClause:
-    """One statement, whatever the number of piles: it stays prepared.
-
-    COALESCE stops at the first lane in which something waits, so the others cost nothing.
-    """
-    words = _WORDS[dialect]
-    mine = _mine(words, barred, surfaces, regions)
-    sets = [name for name, used in (("own", own), ("unread", unread)) if used]
-    choices = [_choice(words, mine, name, lane) for lane in (0, 1, 2) for name in sets]
-    chosen = f"COALESCE({', '.join(choices)})" if len(choices) > 1 else choices[0]
-    returned = ", ".join(_JOB_COLUMNS)
-    # Only names, constants and bind parameters are put together here, never a value.
-    return text(
-        "UPDATE jobs SET state = 'claimed', holder = :me, claimed_at = :now, lease_until = :until, "  # noqa: S608
-        f"claim_number = :number WHERE id = {chosen} AND state = 'open' "
-        f"RETURNING {returned}, (SELECT i.id FROM items i WHERE i.key = jobs.item_key) AS item_id, "
-        "(SELECT i.surface FROM items i WHERE i.key = jobs.item_key) AS surface"
-    )
+_SQLITE_EVENT = (
+    "INSERT INTO job_events (job_id, at, actor, kind, detail) "
+    "VALUES (:id, :now, :holder, 'claimed', json_object('claim', :claim_number))"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class _Words:
-    """Where the two databases speak differently. Lists are JSON on SQLite, arrays on PostgreSQL."""
+class _Turn:
+    """Where a claim looks, one after the other."""
 
-    piles: str  #: rows `pile.value` of a list of route ids
-    best: str  #: (piles, heaviest, most_urgent): what makes `id` one of the candidates
-    barred: str
-    surfaces: str
-    regions: str
-    lock: str
+    lane: int
+    piles: str  #: parameter with their ids
+    fresh: bool  #: leaves out the kinds of material that are rested
 
 
-_WORDS = {
-    "sqlite": _Words(
-        piles="json_each(:{}) AS pile",
-        best="IN (SELECT c.id FROM {piles} JOIN jobs AS c ON c.id IN (SELECT id {heaviest}) "
-        "UNION SELECT c.id FROM {piles} JOIN jobs AS c ON c.id IN (SELECT id {most_urgent}))",
-        barred="category NOT IN (SELECT value FROM json_each(:barred))",
-        surfaces="json_extract(parts, '$.surface') IN (SELECT value FROM json_each(:surfaces))",
-        regions="(NOT EXISTS (SELECT 1 FROM json_each(parts, '$.regions')) OR EXISTS ("
-        "SELECT 1 FROM json_each(parts, '$.regions') AS r "
-        "WHERE r.value IN (SELECT value FROM json_each(:regions))))",
-        lock="",
-    ),
-    "postgresql": _Words(
-        piles="unnest(CAST(:{} AS int[])) AS pile(value)",
-        # Ranked where they are found, so that only the best are looked up again to be locked. An
-        # array, not IN: the planner would take the candidates for thousands, and read them all.
-        best="= ANY(ARRAY(SELECT c.id FROM {piles} CROSS JOIN LATERAL ("  # noqa: S608
-        f"(SELECT id, {PRIORITY_SQL} AS p {{heaviest}}) UNION ALL "
-        f"(SELECT id, {PRIORITY_SQL} AS p {{most_urgent}})) AS c "
-        f"ORDER BY c.p DESC LIMIT {_LOOKED_AT}))",
-        barred="category <> ALL(CAST(:barred AS text[]))",
-        surfaces="parts ->> 'surface' = ANY(CAST(:surfaces AS text[]))",
-        regions="(COALESCE(json_array_length(parts -> 'regions'), 0) = 0 OR EXISTS ("
-        "SELECT 1 FROM json_array_elements_text(parts -> 'regions') AS r(region) "
-        "WHERE r.region = ANY(CAST(:regions AS text[]))))",
-        lock="FOR UPDATE SKIP LOCKED",
-    ),
-}
+@lru_cache(maxsize=128)
+def claim_statement(
+    dialect: str, sets: tuple[str, ...], used: tuple[str, ...], rotating: bool
+) -> str:
+    """One statement, whatever the number of piles: it stays prepared. On PostgreSQL it is commonly
+    below the 4,096 characters to which its driver remembers how to read one.
 
-
-def _mine(words: _Words, barred: bool, surfaces: bool, regions: bool) -> str:
-    """Which jobs of a pile this reviewer may have."""
-    conditions = ["min_seniority <= :seniority"]
-    if barred:
-        conditions.append(f"(category IS NULL OR {words.barred})")
-    if surfaces:
-        conditions.append(words.surfaces)
-    if regions:
-        conditions.append(words.regions)
-    excluded = "SELECT 1 FROM job_exclusions x WHERE x.job_id = jobs.id AND x.reviewer_id = :me"
-    conditions.append(f"NOT EXISTS ({excluded})")
-    return " AND ".join(conditions)
-
-
-def _choice(words: _Words, mine: str, piles: str, lane: int) -> str:
-    """The best job of one lane in these piles."""
-    waiting = (
-        f"FROM jobs WHERE state = 'open' AND route_id = pile.value AND lane = {lane} AND {mine}"
+    Args:
+        sets: which of `own` and `unread` have piles.
+        used: which filters say anything.
+        rotating: some kinds of material come last within their lane.
+    """
+    turns = [
+        _Turn(lane, name, fresh)
+        for lane in (0, 1, 2)
+        for name in sets
+        for fresh in ((True, False) if rotating and lane > 0 else (False,))
+    ]
+    excluded = "SELECT 1 FROM job_exclusions x WHERE x.job_id = jobs.id AND x.reviewer_id = :holder"
+    mine = " AND ".join(
+        (
+            "min_seniority <= :seniority",
+            *conditions(dialect, used),
+            f"NOT EXISTS ({excluded})",
+        )
     )
-    best = words.best.format(
-        piles=words.piles.format(piles),
-        heaviest=f"{waiting} ORDER BY weight DESC LIMIT {CANDIDATES}",
-        most_urgent=f"{waiting} ORDER BY due_at LIMIT {CANDIDATES}",
-    )
+    write = _sqlite_claim if dialect == "sqlite" else _postgresql_claim
+    return driver_sql(dialect, write(turns, mine))
+
+
+# Below, only names, constants and bind parameters are put together, never a value.
+
+
+def _sqlite_claim(turns: Sequence[_Turn], mine: str) -> str:
+    # COALESCE stops at the first turn in which something waits, so the others cost nothing.
     return (
-        f"(SELECT id FROM jobs WHERE id {best} "  # noqa: S608
-        f"AND state = 'open' ORDER BY {PRIORITY_SQL} DESC, id LIMIT 1 {words.lock})"
+        f"{_SET_CLAIMED} WHERE id = COALESCE("  # noqa: S608
+        f"{', '.join(_sqlite_choice(turn, mine) for turn in turns)}) AND state = 'open' "
+        f"RETURNING {', '.join(_JOB_COLUMNS)}, "
+        "(SELECT i.id FROM items i WHERE i.key = jobs.item_key), "
+        "(SELECT i.surface FROM items i WHERE i.key = jobs.item_key)"
+    )
+
+
+def _sqlite_choice(turn: _Turn, mine: str) -> str:
+    if turn.fresh:
+        mine = f"{mine} AND {category_not_in('sqlite', 'rested')}"
+    heaviest, most_urgent = _probes("pile.value", str(turn.lane), mine)
+    piles = f"json_each(:{turn.piles}) AS pile"
+    return (
+        f"(SELECT id FROM jobs WHERE id IN ("  # noqa: S608
+        f"SELECT c.id FROM {piles} JOIN jobs AS c ON c.id IN (SELECT id {heaviest}) UNION "
+        f"SELECT c.id FROM {piles} JOIN jobs AS c ON c.id IN (SELECT id {most_urgent})) "
+        f"AND state = 'open' ORDER BY {PRIORITY_SQL} DESC, id LIMIT 1)"
+    )
+
+
+def _postgresql_claim(turns: Sequence[_Turn], mine: str) -> str:
+    lanes = ", ".join(
+        f"({number}, {turn.lane}, CAST(:{turn.piles} AS int[]), "
+        f"{'CAST(:rested AS text[])' if turn.fresh else 'NULL'})"
+        for number, turn in enumerate(turns)
+    )
+    if any(turn.fresh for turn in turns):
+        mine = (
+            f"{mine} AND (turn.rested IS NULL OR category IS NULL OR category <> ALL(turn.rested))"
+        )
+    heaviest, most_urgent = _probes("pile.route", "turn.lane", mine)
+    ranked = ", ".join(("id", *PRIORITY_COLUMNS))
+    # A turn is looked at only when the one before gave nothing. In an array, so that the planner
+    # does not take the candidates for thousands: they are locked one after the other, best first.
+    return (
+        f"WITH claimed AS ({_SET_CLAIMED} WHERE state = 'open' AND id = ("  # noqa: S608
+        f"SELECT best.id FROM (VALUES {lanes}) AS turn(number, lane, piles, rested) "
+        "CROSS JOIN LATERAL (SELECT jobs.id FROM unnest(ARRAY("
+        "SELECT c.id FROM unnest(turn.piles) AS pile(route) CROSS JOIN LATERAL ("
+        f"(SELECT {ranked} {heaviest}) UNION ALL (SELECT {ranked} {most_urgent})) AS c "
+        f"ORDER BY {PRIORITY_SQL} DESC, c.id LIMIT {_LOOKED_AT}"
+        ")) WITH ORDINALITY AS candidate(id, rank) JOIN jobs ON jobs.id = candidate.id "
+        "WHERE jobs.state = 'open' ORDER BY candidate.rank LIMIT 1 FOR UPDATE OF jobs SKIP LOCKED"
+        ") AS best ORDER BY turn.number LIMIT 1"
+        f") RETURNING {', '.join(_JOB_COLUMNS)}), "
+        "noted AS (INSERT INTO job_events (job_id, at, actor, kind, detail) "
+        "SELECT id, CAST(:now AS float8), CAST(:holder AS text), 'claimed', "
+        "json_build_object('claim', CAST(:claim_number AS int)) FROM claimed) "
+        f"SELECT {', '.join(f'claimed.{name}' for name in _JOB_COLUMNS)}, i.id, i.surface "
+        "FROM claimed JOIN items i ON i.key = claimed.item_key"
+    )
+
+
+def _probes(route: str, lane: str, mine: str) -> tuple[str, str]:
+    """The heaviest and the most urgent jobs of a pile and lane that this reviewer may have."""
+    waiting = f"FROM jobs WHERE state = 'open' AND route_id = {route} AND lane = {lane} AND {mine}"
+    return (
+        f"{waiting} ORDER BY weight DESC LIMIT {CANDIDATES}",
+        f"{waiting} ORDER BY due_at LIMIT {CANDIDATES}",
     )
 
 

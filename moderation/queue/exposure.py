@@ -6,14 +6,16 @@ is fixed by research; they are starting points. Blur and breaks are a comfort, n
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlmodel import Session, col
 
 from moderation.queue.errors import ExposureReached
+from moderation.queue.rotation import rested_families
 from moderation.queue.rules import QueueRules
 from moderation.records import audit
 from moderation.records.database import Database
@@ -61,6 +63,7 @@ class Standing:
     hard_cap: float
     minutes_since_break: float
     severe_since_break: int
+    rested: tuple[str, ...]  #: kinds of material of which others come first now (`rotation.py`)
     prompts: tuple[str, ...]
 
 
@@ -69,25 +72,36 @@ def minute_weight(category: str | None) -> float:
     return MINUTE_WEIGHTS.get(category or "", OTHER_MINUTE)
 
 
-def standing(session: Session, reviewer: Reviewer, now: float, rules: QueueRules) -> Standing:
+class DiaryEntry(NamedTuple):
+    """One entry of the diary, as claims read it. In the order of time when sorted."""
+
+    at: float  #: seconds since 1970
+    id: int
+    kind: str
+    category: str | None
+    seconds: float
+    weighted_minutes: float
+
+
+def diary_sql(dialect: str) -> str:
+    """A query for the diary, one value of JSON for `read_diary`; its WHERE follows.
+
+    One value, because a shift has hundreds of entries, and every claim reads them.
+    """
+    names = ", ".join(DiaryEntry._fields)
+    if dialect == "sqlite":
+        return f"SELECT json_group_array(json_array({names})) FROM exposures"  # noqa: S608
+    return f"SELECT CAST(json_agg(json_build_array({names})) AS text) FROM exposures"  # noqa: S608
+
+
+def read_diary(entries: str | None) -> list[DiaryEntry]:
+    """What `diary_sql` gave, oldest first."""
+    return [DiaryEntry(*entry) for entry in sorted(json.loads(entries or "[]"))]
+
+
+def standing(rows: Sequence[DiaryEntry], now: float, rules: QueueRules) -> Standing:
     """The shift so far: from the last long pause, or "I need to stop", until now."""
-    # Columns, not objects: a shift has hundreds of rows, and every claim reads them.
-    rows: Sequence[Any] = (
-        session.connection()
-        .execute(
-            select(
-                col(Exposure.at),
-                col(Exposure.kind),
-                col(Exposure.category),
-                col(Exposure.seconds),
-                col(Exposure.weighted_minutes),
-            )
-            .where(col(Exposure.reviewer_id) == reviewer.id, col(Exposure.at) > now - 86_400)
-            .order_by(col(Exposure.at), col(Exposure.id))
-        )
-        .all()
-    )
-    shift: list[Any] = []
+    shift: list[DiaryEntry] = []
     extra = 0.0
     for row in rows:
         if shift and row.at - shift[-1].at > rules.shift_gap_hours * 3600:
@@ -98,14 +112,18 @@ def standing(session: Session, reviewer: Reviewer, now: float, rules: QueueRules
     if shift and now - shift[-1].at > rules.shift_gap_hours * 3600:
         shift, extra = [], 0.0
     total = sum(row.weighted_minutes for row in shift if row.kind == ExposureKind.ITEM)
-    minutes, severe = _since_break(shift, now)
+    run = _since_break(shift, now)
+    minutes = (now - run[0].at + run[0].seconds) / 60 if run else 0.0
+    severe = sum(_is_severe(row) for row in run)
+    rested = rested_families(((row.category, row.seconds, _is_severe(row)) for row in run), rules)
     hard = rules.exposure_hard_cap + extra
     prompts = _prompts(total, minutes, severe, rules)
-    return Standing(total, rules.exposure_soft_cap, hard, minutes, severe, prompts)
+    return Standing(total, rules.exposure_soft_cap, hard, minutes, severe, rested, prompts)
 
 
-def _since_break(shift: Sequence[Any], now: float) -> tuple[float, int]:
-    run: list[Any] = []
+def _since_break(shift: Sequence[DiaryEntry], now: float) -> list[DiaryEntry]:
+    """The items since the last break."""
+    run: list[DiaryEntry] = []
     for row in shift:
         if row.kind in {ExposureKind.BREAK, ExposureKind.STOP}:
             run = []
@@ -114,10 +132,12 @@ def _since_break(shift: Sequence[Any], now: float) -> tuple[float, int]:
                 run = []
             run.append(row)
     if not run or now - run[-1].at > _BREAK:
-        return 0.0, 0
-    began = run[0].at - run[0].seconds
-    severe = sum(minute_weight(row.category) >= _SEVERE for row in run)
-    return (now - began) / 60, severe
+        return []
+    return run
+
+
+def _is_severe(row: DiaryEntry) -> bool:
+    return minute_weight(row.category) >= _SEVERE
 
 
 def _prompts(total: float, minutes: float, severe: int, rules: QueueRules) -> tuple[str, ...]:
@@ -183,8 +203,13 @@ def take_break(database: Database, reviewer_id: str, seconds: float = 300.0) -> 
 def own_standing(database: Database, reviewer_id: str, rules: QueueRules | None = None) -> Standing:
     """A person's own standing. Show it to nobody else."""
     with database.read() as session:
-        reviewer = load_reviewer(session, reviewer_id)
-        return standing(session, reviewer, database.now(session), rules or QueueRules())
+        load_reviewer(session, reviewer_id)
+        now = database.now(session)
+        dialect = session.connection().dialect.name
+        query = f"{diary_sql(dialect)} WHERE reviewer_id = :me AND at > :since"
+        values = {"me": reviewer_id, "since": now - 86_400}
+        diary = read_diary(session.execute(text(query), values).scalar())
+    return standing(diary, now, rules or QueueRules())
 
 
 def raise_cap(

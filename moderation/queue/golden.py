@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlmodel import Session, col
 
+from moderation.queue.claimant import Claimant
 from moderation.queue.claiming import new_claim_number
 from moderation.queue.deciding import check_action
 from moderation.queue.errors import DecisionRefused
@@ -118,26 +119,15 @@ def withdraw_overturned(session: Session, item_key: int, now: float) -> None:
     )
 
 
-def maybe_plant(
-    session: Session,
-    reviewer: Reviewer,
-    now: float,
-    rules: QueueRules,
-    wish: Wish,
-) -> Job | None:
-    """A golden item for this claim, if it is one of the share: already claimed by the reviewer."""
+def maybe_plant(session: Session, claimant: Claimant, rules: QueueRules, wish: Wish) -> Job | None:
+    """A golden item for this claim, if it is one of the share: already claimed by the reviewer.
+
+    Claims after the same decision fall or do not fall into the share together.
+    """
+    reviewer, now = claimant.person, claimant.now
     if rules.golden_share <= 0:
         return None
-    decided = (
-        session.connection()
-        .execute(
-            select(func.count())
-            .select_from(Decision)
-            .where(col(Decision.reviewer_id) == reviewer.id)
-        )
-        .scalar_one()
-    )
-    if not is_sampled(f"{reviewer.id}:{decided}", rules.golden_share, "golden"):
+    if not is_sampled(f"{reviewer.id}:{claimant.newest_decision}", rules.golden_share, "golden"):
         return None
     found = _unseen(session, reviewer, wish, now - rules.golden_days * 86_400)
     if found is None:

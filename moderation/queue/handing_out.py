@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlmodel import Session
 
 from moderation.queue import claiming, clusters, deciding, rounds
 from moderation.queue.claimant import Claimant
-from moderation.queue.claiming import ClaimedJob, Filters, Taken
+from moderation.queue.claiming import ClaimedJob, Taken
 from moderation.queue.errors import LeaseLost
+from moderation.queue.exposure import Standing
+from moderation.queue.filters import Filters
 from moderation.queue.priority import explain
 from moderation.queue.priority import priority as priority_of
+from moderation.queue.rotation import categories_of, rotation_words
 from moderation.queue.routing import Pile, Routing, Wish, barred_categories, narrowed
 from moderation.queue.rules import QueueRules
 from moderation.records.item_tables import StoredItem
@@ -21,12 +23,17 @@ from moderation.records.queue_tables import Job, JobState, Route
 
 
 def take_next(
-    session: Session, claimant: Claimant, routing: Routing, wish: Wish, rules: QueueRules
-) -> tuple[Taken, Pile] | None:
-    """The most urgent job for a person, now theirs, and the pile that it comes from.
+    session: Session,
+    claimant: Claimant,
+    diary: Standing,
+    routing: Routing,
+    wish: Wish,
+    rules: QueueRules,
+) -> ClaimedJob | None:
+    """The most urgent job for a person, now theirs; None if nothing waits for them.
 
     Lane by lane; in each, languages that they read come before those that nobody else is there
-    to read.
+    to read, and kinds of material that they have not seen enough of before those that they have.
     """
     person, now = claimant.person, claimant.now
     own, unread = routing.piles_for(session, person, now, wish, claimant.newest_route)
@@ -35,10 +42,15 @@ def take_next(
         narrowed(wish.surfaces, person.surfaces),
         narrowed(wish.regions, person.regions),
     )
-    taken = claiming.take(session, own, unread, person, filters, now, rules.lease_seconds)
+    rested = categories_of(diary.rested)
+    lease = rules.lease_seconds
+    taken = claiming.take(session, own, unread, person, filters, now, lease, rested)
     if taken is None:
         return None
-    return taken, next(p for p in (*unread, *own) if p.route_id == taken.job.route_id)
+    pile = next(p for p in (*unread, *own) if p.route_id == taken.job.route_id)
+    turn = rotation_words(taken.job.category, taken.job.lane, diary.rested)
+    notes = [note for note in (pile.note, turn) if note]
+    return _described(session, taken, pile, now, notes, diary.prompts)
 
 
 def hand_over(
@@ -59,21 +71,9 @@ def note_claim(
     session: Session, job: Job, now: float, note: str | None, prompts: Sequence[str]
 ) -> ClaimedJob:
     """Write the claim into the job's history, and describe the job."""
-    _write_claim(session, job, now)
-    return describe(session, job, now, note, prompts)
-
-
-def note_taken(
-    session: Session, taken: Taken, pile: Pile, now: float, prompts: Sequence[str]
-) -> ClaimedJob:
-    """As `note_claim`, for a job that `take_next` gave."""
-    _write_claim(session, taken.job, now)
-    return _described(session, taken, pile, now, prompts)
-
-
-def _write_claim(session: Session, job: Any, now: float) -> None:
     detail = {"claim": job.claim_number}
     deciding.event(session, job.id or 0, now, job.holder or "", "claimed", detail)
+    return describe(session, job, now, note, prompts)
 
 
 def describe(
@@ -84,16 +84,22 @@ def describe(
     route = session.get(Route, job.route_id)
     assert item is not None
     assert route is not None
-    pile = Pile(job.route_id, route.queue, route.language, note)
-    return _described(session, Taken(job, item.id, item.surface), pile, now, prompts)
+    pile = Pile(job.route_id, route.queue, route.language)
+    notes = [note] if note else []
+    return _described(session, Taken(job, item.id, item.surface), pile, now, notes, prompts)
 
 
 def _described(
-    session: Session, taken: Taken, pile: Pile, now: float, prompts: Sequence[str]
+    session: Session,
+    taken: Taken,
+    pile: Pile,
+    now: float,
+    notes: Sequence[str],
+    prompts: Sequence[str],
 ) -> ClaimedJob:
     job = taken.job
     members = clusters.members(session, job) if job.parts.get("copies") else []
-    why = explain(job, now, language_note=pile.note)
+    why = [*explain(job, now), *notes]
     if members:
         why.append(f"{len(members)} near-copies wait with it and are decided together")
     return ClaimedJob(

@@ -59,6 +59,16 @@ PRIORITY_SQL = (
 )
 
 
+#: The columns that it is computed from.
+PRIORITY_COLUMNS = (
+    "severity",
+    "probability",
+    "reliability",
+    "views_per_minute",
+    "opened_at",
+    "due_at",
+)
+
 #: However many people report an item, the probability that a person will agree stays below this.
 MOST_BY_REPORTS = 0.9
 
@@ -102,7 +112,7 @@ def priority(job: Any, now: float) -> float:
     )
 
 
-def explain(job: Any, now: float, *, language_note: str | None = None) -> list[str]:
+def explain(job: Any, now: float) -> list[str]:
     """Why this job comes now, in words, most important first."""
     parts: Mapping[str, Any] = job.parts or {}
     why = [_lane_words(job.lane, parts), _harm_words(job)]
@@ -115,8 +125,6 @@ def explain(job: Any, now: float, *, language_note: str | None = None) -> list[s
         where = f" (for viewers in {', '.join(regions)})" if regions else ""
         why.append(f"rule {', '.join(rules[:4])}{where}")
     why += list(parts.get("notes") or [])
-    if language_note:
-        why.append(language_note)
     return [line for line in why if line]
 
 

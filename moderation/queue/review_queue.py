@@ -79,22 +79,16 @@ class Queue:
         # No need to wait for the disk: a claim that a power cut forgets is a job that is open
         # again, and its holder is refused at the next write, as after any lease that ended.
         with self.database.write(durable=False, one_plan=True) as session:
-            claimant = read_claimant(
-                session, self.database, _name(reviewer), self.rules.lease_seconds
-            )
-            person, now = claimant.person, claimant.now
-            self._tend(session, now, claimant.leases_ended)
-            diary = exposure.standing(session, person, now, self.rules)
+            claimant = read_claimant(session, self.database, _name(reviewer), self.rules)
+            now = claimant.now
+            self._tend(session, now, claimant.leases_ended, claimant.clocks_ended)
+            diary = exposure.standing(claimant.diary, now, self.rules)
             exposure.refuse_above_cap(diary)
-            self._mark_present(session, person, now)
-            planted = golden.maybe_plant(session, person, now, self.rules, wish)
+            self._mark_present(session, claimant.person, now)
+            planted = golden.maybe_plant(session, claimant, self.rules, wish)
             if planted is not None:
                 return handing_out.note_claim(session, planted, now, None, diary.prompts)
-            found = handing_out.take_next(session, claimant, self._routing, wish, self.rules)
-            if found is None:
-                return None
-            taken, pile = found
-            return handing_out.note_taken(session, taken, pile, now, diary.prompts)
+            return handing_out.take_next(session, claimant, diary, self._routing, wish, self.rules)
 
     def claim_job(self, reviewer: str | Reviewer, job_id: int) -> ClaimedJob:
         """Take one particular waiting job, for instance after a lease ran out.
@@ -347,14 +341,14 @@ class Queue:
         """Expire leases, note breached clocks, move urgent appeals ahead. `claim` does it too."""
         with self.database.write() as session:
             self._tended = float("-inf")
-            self._tend(session, self.database.now(session), leases_ended=True)
+            self._tend(session, self.database.now(session), leases_ended=True, clocks_ended=True)
 
     # --- inside ---
 
-    def _tend(self, session: Session, now: float, leases_ended: bool) -> None:
+    def _tend(self, session: Session, now: float, leases_ended: bool, clocks_ended: bool) -> None:
         if leases_ended:
             claiming.expire_leases(session, now, self.rules.lease_seconds)
-        if abs(now - self._tended) >= _TEND_EVERY:
+        if clocks_ended and abs(now - self._tended) >= _TEND_EVERY:
             self._tended = now
             rounds.note_breaches(session, now)
             appeals.move_ahead(session, now, self.rules)

@@ -40,6 +40,10 @@ class QueueRules:
     #: Propose a break after so many minutes at a stretch, or so many severe items.
     break_after_minutes: float = 25.0
     break_after_severe: int = 10
+    #: Offer another kind of material first after so many minutes, or so many severe items, of one
+    #: kind without a break; 0 never. Lane 0 is never held back for it.
+    rotate_after_minutes: float = 25.0
+    rotate_after_severe: int = 10
     #: A shift ends after this pause.
     shift_gap_hours: float = 6.0
     #: Severities that a newcomer (seniority 0) is not handed.

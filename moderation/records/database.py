@@ -7,6 +7,8 @@ no other write overlaps on SQLite (`BEGIN IMMEDIATE`) and that holds row locks o
 from __future__ import annotations
 
 import json
+import re
+import selectors
 import sqlite3
 import threading
 import time
@@ -18,7 +20,13 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InvalidatePoolError,
+    NoSuchModuleError,
+    OperationalError,
+)
 from sqlmodel import Session
 
 from moderation.errors import ModerationError
@@ -44,6 +52,11 @@ class Database:
         # Threads of one process queue here, in order, instead of polling SQLite's file lock.
         self._turn = threading.Lock()
         self._writing = engine.execution_options(moderation_write=True)
+        self._opened = {
+            (durable, one_plan): _opened_with(self._writing, durable, one_plan)
+            for durable in (True, False)
+            for one_plan in (True, False)
+        }
 
     @property
     def is_sqlite(self) -> bool:
@@ -108,8 +121,7 @@ class Database:
 
     @contextmanager
     def _transaction(self, durable: bool, one_plan: bool) -> Iterator[Session]:
-        with self._translated(), self._writing.connect() as connection:
-            self._set_up(connection, durable, one_plan)
+        with self._translated(), self._connect(durable, one_plan) as connection:
             # Objects stay readable after the commit: a caller may keep what it has written.
             session = Session(connection, expire_on_commit=False)
             try:
@@ -119,22 +131,14 @@ class Database:
             finally:
                 session.close()
 
-    def _set_up(self, connection: Connection, durable: bool, one_plan: bool) -> None:
-        if self.is_sqlite:
-            raw = connection.connection.dbapi_connection
-            if raw is not None and not connection.in_transaction():
-                raw.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            return
-        wanted = [
-            name
-            for name, used in (
-                ("set_config('synchronous_commit', 'off', true)", not durable),
-                ("set_config('plan_cache_mode', 'force_generic_plan', true)", one_plan),
-            )
-            if used
-        ]
-        if wanted:
-            connection.exec_driver_sql(f"SELECT {', '.join(wanted)}")
+    def _connect(self, durable: bool, one_plan: bool) -> Connection:
+        if not self.is_sqlite:
+            return self._opened[durable, one_plan].connect()
+        connection = self._writing.connect()
+        raw = connection.connection.dbapi_connection
+        if raw is not None and not connection.in_transaction():
+            raw.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        return connection
 
     def migrate(self) -> bool:
         """Bring the tables to this version of the workbench; True if anything was changed.
@@ -302,11 +306,10 @@ def _sqlite_engine(url: URL) -> Engine:
 
 def _postgresql_engine(url: URL) -> Engine:
     try:
-        return create_engine(
+        engine = create_engine(
             url,
             pool_size=16,
             max_overflow=64,
-            pool_pre_ping=True,
             pool_use_lifo=True,
             json_serializer=_json,
             # Compiling a statement takes longer than running any of ours.
@@ -316,6 +319,39 @@ def _postgresql_engine(url: URL) -> Engine:
         raise DatabaseUnavailable(
             "PostgreSQL needs its driver: install moderation-workbench[postgres]"
         ) from None
+
+    @event.listens_for(engine, "checkout")
+    def _refuse_dropped(connection: Any, _record: object, _proxy: object) -> None:
+        # Nothing was asked, so what can be read is the server's farewell, or the end.
+        with selectors.DefaultSelector() as selector:
+            selector.register(connection.fileno(), selectors.EVENT_READ)
+            if selector.select(timeout=0):
+                raise InvalidatePoolError()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        opening = connection.get_execution_options().get("moderation_opening")
+        if opening is not None:
+            connection.exec_driver_sql(opening)
+
+    return engine
+
+
+def _opened_with(engine: Engine, durable: bool, one_plan: bool) -> Engine:
+    """The engine whose transactions begin with these settings, in one round trip."""
+    settings = [
+        f"SET LOCAL {setting}"
+        for setting, used in (
+            ("synchronous_commit = off", not durable),
+            ("plan_cache_mode = force_generic_plan", one_plan),
+        )
+        if used
+    ]
+    if not settings:
+        return engine
+    # The driver would send its own BEGIN, apart from ours.
+    opening = "; ".join(["BEGIN", *settings])
+    return engine.execution_options(isolation_level="AUTOCOMMIT", moderation_opening=opening)
 
 
 def _name(url: URL) -> str:
@@ -360,3 +396,9 @@ def _trouble(error: DBAPIError, url: URL) -> ModerationError | None:
 def columns(row: Any) -> dict[str, Any]:
     """A table object as a plain dictionary of its columns, for a bulk insert."""
     return {column.key: getattr(row, column.key) for column in row.__table__.columns}
+
+
+def driver_sql(dialect: str, sql: str) -> str:
+    """A statement with `:name` parameters in the words of the driver, for `exec_driver_sql`:
+    for statements that run so often that composing them anew would show."""
+    return sql if dialect == "sqlite" else re.sub(r"(?<!:):(\w+)", r"%(\1)s", sql)

@@ -14,6 +14,7 @@ from moderation.queue import (
     team_minutes,
 )
 from moderation.records import ReviewerRefused, audit
+from moderation.taxonomy import Severity
 
 
 def _work(house: House, name: str, category: str, minutes: float, items: int = 1) -> None:
@@ -121,3 +122,42 @@ def test_managers_see_sums_over_eight_people_only(small_house: House) -> None:
     _work(house, "r7", "hate", 1)
     _work(house, "r7", "self_harm", 1)
     assert team_minutes(house.database, 0) == {"hate": pytest.approx(16.0)}
+
+
+def test_after_much_of_one_kind_another_comes_first(house: House) -> None:
+    house.rules = QueueRules(rotate_after_minutes=0, rotate_after_severe=3)
+    house.reviewer("lin")
+    _work(house, "lin", "hate", 0.5, items=3)
+    hateful = house.post(category="hate", views=100_000.0)
+    milder = house.post(category="spam", views=10.0)
+    first = house.claim("lin")
+    assert first.job_id == milder.job_id
+    assert any("another kind of material" in line for line in first.why)
+    # What nobody else takes still comes, and says so.
+    second = house.claim("lin")
+    assert second.job_id == hateful.job_id
+    assert any("nothing else as urgent waits" in line for line in second.why)
+    house.queue.release(first)
+    house.queue.release(second)
+    take_break(house.database, "lin")
+    assert house.claim("lin").job_id == hateful.job_id
+
+
+def test_rotation_never_holds_back_what_goes_before_everything(house: House) -> None:
+    house.rules = QueueRules(rotate_after_minutes=5, rotate_after_severe=0)
+    house.reviewer("lin")
+    _work(house, "lin", "graphic_violence", 6)
+    house.post(category="spam", views=100_000.0)
+    threat = house.post(category="threat_incitement", severity=Severity.P0, views=10.0)
+    claimed = house.claim("lin")
+    assert (claimed.job_id, claimed.lane) == (threat.job_id, 0)
+
+
+def test_rotation_can_be_switched_off(small_house: House) -> None:
+    house = small_house
+    house.rules = QueueRules(rotate_after_minutes=0, rotate_after_severe=0)
+    house.reviewer("lin")
+    _work(house, "lin", "hate", 3, items=12)
+    hateful = house.post(category="hate", views=100_000.0)
+    house.post(category="spam", views=10.0)
+    assert house.claim("lin").job_id == hateful.job_id
