@@ -24,7 +24,7 @@ HEARTBEAT_SECONDS = 45
 
 def show(person: Session, reviewer: Reviewer) -> None:
     """Who is here, and the queues; on every page."""
-    waiting = backlog(connection.database())
+    waiting = waiting_for(person, reviewer)
     with st.sidebar:
         with st.container(horizontal=True, vertical_alignment="top", gap="xxsmall", key="who"):
             templates.show(
@@ -41,6 +41,15 @@ def show(person: Session, reviewer: Reviewer) -> None:
                 args=(person,),
             )
         _queues(person, reviewer, waiting)
+
+
+def waiting_for(person: Session, reviewer: Reviewer) -> Backlog:
+    """What waits in the surfaces and regions that the person chose, or works on."""
+    return backlog(
+        connection.database(),
+        surfaces=person.surfaces or reviewer.surfaces or None,
+        regions=person.regions or reviewer.regions or None,
+    )
 
 
 def show_own(person: Session, reviewer: Reviewer) -> None:

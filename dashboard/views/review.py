@@ -14,8 +14,8 @@ from dashboard.session import Session
 from dashboard.why_panels import show_all, strictest_display, used_categories
 from moderation.errors import ModerationError
 from moderation.queue import CaseFile, ExposureReached, LeaseLost
-from moderation.queue.backlog import backlog
 from moderation.records.errors import NotFound
+from moderation.records.people import get_reviewer
 
 
 def page() -> None:
@@ -90,7 +90,8 @@ def _case(person: Session) -> CaseFile | None:
 
 
 def _nothing_in_hand(person: Session) -> None:
-    waiting = backlog(connection.database())
+    reviewer = get_reviewer(connection.database(), person.reviewer_id)
+    waiting = sidebar.waiting_for(person, reviewer)
     if person.working:
         name = wording.plain(person.queue) if person.queue else "your queues"
         elsewhere = waiting.waiting

@@ -21,6 +21,7 @@ def build() -> typer.Typer:
         models,
         phrases,
         policy,
+        retention,
         reviewers,
         screen,
         serve,
@@ -48,6 +49,7 @@ def build() -> typer.Typer:
     app.add_typer(phrases.app, name="phrases", help="Banks of phrases.")
     app.add_typer(reviewers.app, name="reviewers", help="The people who review.")
     app.add_typer(audit.app, name="audit", help="The audit log.")
+    app.add_typer(retention.app, name="retention", help="Deletion, erasure and legal holds.")
     train.app.command("image")(train_image.image)
     train.app.command("conversation")(train_conversation.conversation)
     app.add_typer(train.app, name="train", help="Train models on labelled data.")

@@ -19,7 +19,8 @@ import pytest
 from PIL import Image
 from sqlmodel import select
 
-from moderation.records import open_database
+from moderation.queue import Queue
+from moderation.records import create_reviewer, open_database
 from moderation.records.item_tables import StoredItem
 from moderation.records.queue_tables import Job
 from tests.acceptance.conftest import RunningService, free_port, running_service
@@ -83,6 +84,23 @@ def test_what_needs_a_person_is_queued_once(service: RunningService) -> None:
     assert first["needs_review"]
     assert first["job"] is not None
     assert first["job"] == second["job"]
+
+
+def test_a_reporter_who_is_overruled_counts_for_less(service: RunningService) -> None:
+    def report(word: str) -> int:
+        told = {"kind": "insult", "reporter_id": "reporter-over-http"}
+        item = {"id": f"reported-{word}", "text": f"a quiet {word} in the park", "report": told}
+        return int(_post(service, item).json()["job"])
+
+    url = f"sqlite:///{service.log.parent / 'moderation.sqlite'}"
+    with open_database(url, migrate=False) as database:
+        create_reviewer(database, "reads-reports", languages=["en"])
+        queue = Queue(database)
+        first = queue.claim_job("reads-reports", report("bench by the pond"))
+        assert not any("often wrong" in line for line in first.why)
+        queue.decide(first, "allow")
+        second = queue.claim_job("reads-reports", report("lunch on the grass"))
+        assert any("reporters are often wrong" in line for line in second.why)
 
 
 def test_recording_can_be_switched_off(service: RunningService) -> None:

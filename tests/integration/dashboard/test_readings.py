@@ -10,6 +10,7 @@ import pytest
 
 from dashboard.why_panels import strictest_display
 from moderation.classifiers.matching.known_images import NEVER_RENDER
+from moderation.items import Surface
 from moderation.queue import Queue
 from moderation.queue.backlog import backlog
 from moderation.queue.decision_log import own_decisions
@@ -44,6 +45,21 @@ def test_the_backlog_of_one_queue_is_a_part_of_the_whole(database: Database) -> 
     whole = backlog(database)
     parts = [whole.of_queue(name) for name in {row.queue for row in whole.rows}]
     assert sum(part.waiting for part in parts) == whole.waiting
+
+
+def test_the_backlog_counts_what_a_claim_with_the_same_choice_could_give(
+    database: Database,
+) -> None:
+    whole = backlog(database)
+    assert backlog(database, surfaces=[]).waiting == 0
+    parts = [backlog(database, surfaces=[surface.value]).waiting for surface in Surface]
+    assert sum(parts) == whole.waiting
+    assert any(0 < part < whole.waiting for part in parts)
+    nowhere = backlog(database, regions=["AQ"])
+    given = 0
+    while Queue(database).claim("lin", regions=["AQ"]) is not None:
+        given += 1
+    assert given == nowhere.waiting
 
 
 def test_what_is_due_is_told_apart_from_what_is_late(database: Database) -> None:

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 from review_work import House
 from sqlalchemy import text
+from typer.testing import CliRunner
 
+from moderation.cli import build
 from moderation.queue import ClaimedJob
 from moderation.records import (
     ContentHeld,
@@ -162,3 +164,16 @@ def test_expired_conversations_go_and_held_or_waiting_ones_stay(house: House) ->
         assert session.get(StoredConversation, "waiting") is not None
         assert session.get(StoredConversation, "held") is not None
     audit.verify(house.database)
+
+
+def test_the_command_line_says_what_it_deleted(small_house: House) -> None:
+    house = small_house
+    house.reviewer("lin")
+    house.post(text="an invented post of three years ago")
+    house.queue.decide(house.claim("lin"), "allow")
+    house.post(text="one that nobody has decided yet")
+    arguments = ["retention", "run", "--days", "30", "--by", "ana", "--database", house.url]
+    done = CliRunner().invoke(build(), arguments)
+    assert done.exit_code == 0, done.output
+    assert "1 items, 0 conversations and 0 files" in done.output
+    assert "1 items stay until somebody has decided them" in done.output
