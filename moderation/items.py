@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -33,6 +33,9 @@ MAX_TEXT_CHARACTERS = 2_000_000
 
 #: Most images in one item.
 MAX_IMAGES = 64
+
+#: Most turns of one item: minutes of one core. A live conversation has no such end.
+MAX_TURNS = 10_000
 
 
 class Surface(StrEnum):
@@ -315,6 +318,16 @@ class Item(_Part):
                 item_id=item.id,
             )
         return item
+
+    @field_validator("turns", mode="before")
+    @classmethod
+    def _not_endless(cls, value: Any) -> Any:
+        if isinstance(value, Sized) and len(value) > MAX_TURNS:
+            raise ValueError(
+                f"{len(value)} turns, an item holds {MAX_TURNS} at most; cut it into several, or "
+                "append them a thousand at a time to POST /v1/conversations/{id}/turns"
+            )
+        return value
 
     @field_validator("participants")
     @classmethod

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from moderation.errors import InvalidItem, ModerationError
-from moderation.items import Item, Surface
+from moderation.items import MAX_TURNS, Item, Surface
 
 #: Largest file, in bytes.
 MAX_BYTES = 256_000_000
@@ -308,7 +308,8 @@ def _table(name: str, rows: Iterable[dict[str, Any] | BadTurn]) -> Iterator[Item
 def _chat(
     name: str, surface: Surface, messages: Iterable[dict[str, Any] | BadTurn]
 ) -> Iterator[Item | BadTurn]:
-    """Messages as one item; times become seconds since the first."""
+    """Messages as one item, or, where they are more than one holds, as several that follow each
+    other (``chat``, ``chat part 2`` …); times become seconds since the first."""
     turns: list[dict[str, Any]] = []
     people: dict[str, dict[str, Any]] = {}
     seen: set[str] = set()
@@ -332,19 +333,21 @@ def _chat(
             value = _cell(message, fact)
             if value is not None:
                 people.setdefault(turn["speaker"], {"id": turn["speaker"]}).setdefault(fact, value)
-    times = [turn["at"] for turn in turns if turn.get("at") is not None]
+    began = min((turn["at"] for turn in turns if turn.get("at") is not None), default=0.0)
     for turn in turns:
         at = turn.pop("at", None)
         if at is not None and "seconds" not in turn:
-            turn["seconds"] = max(0.0, at - min(times))
+            turn["seconds"] = max(0.0, at - began)
     if not turns:
         yield BadTurn(1, f"{name}: there is no turn in it")
         return
-    try:
-        row = {"id": name, "surface": surface.value, "turns": turns}
-        yield Item.from_row(row | {"participants": list(people.values())})
-    except InvalidItem as error:
-        yield BadTurn(1, str(error))
+    around = {"surface": surface.value, "participants": list(people.values())}
+    for part, start in enumerate(range(0, len(turns), MAX_TURNS), start=1):
+        own = f"{name} part {part}" if part > 1 else name
+        try:
+            yield Item.from_row(around | {"id": own, "turns": turns[start : start + MAX_TURNS]})
+        except InvalidItem as error:
+            yield BadTurn(start + 1, str(error))
 
 
 def _cell(row: Mapping[str, Any], meaning: str) -> Any:

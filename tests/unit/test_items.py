@@ -96,3 +96,9 @@ def test_regions_are_checked_and_unique() -> None:
         check_regions(["UK"])
     with pytest.raises(UnknownRegion, match="no region"):
         check_regions([" "])
+
+
+def test_an_item_of_fifty_thousand_turns_is_refused_with_what_to_do_instead() -> None:
+    turns = [{"id": str(i), "text": "hi"} for i in range(50_000)]
+    with pytest.raises(InvalidItem, match=r"50000 turns, .* at most; .*conversations"):
+        Item.from_row({"id": "1", "turns": turns})

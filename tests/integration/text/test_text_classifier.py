@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,19 @@ def test_the_sentence_that_says_it_is_the_evidence(text_classifier: TextClassifi
     (span,) = signal.evidence
     assert isinstance(span, TextSpan)
     assert text[span.start : span.end] == span.quote == "You are a worthless idiot."
+
+
+def test_a_short_turn_is_its_own_evidence_and_a_long_one_is_looked_into(
+    text_classifier: TextClassifier,
+) -> None:
+    insult = "You are a worthless idiot."
+    long = f"The concert was lovely, and the hall was full to the last seat. {insult} See you soon!"
+    for text, wanted in ((f"Hi there! {insult}", f"Hi there! {insult}"), (long, insult)):
+        entry = replace(prepared(text, language="en"), texts=(LocatedText(text, "turn:0", "en"),))
+        (signal,) = [s for s in explained(text_classifier, entry) if s.category == "toxicity"]
+        (span,) = signal.evidence
+        assert isinstance(span, TextSpan)
+        assert span.quote == wanted
 
 
 def test_removing_the_evidence_lowers_the_score_most(text_classifier: TextClassifier) -> None:

@@ -122,3 +122,17 @@ def test_an_id_of_discord_tells_how_old_the_account_was(tmp_path: Path) -> None:
     [item] = conversations_in(export)
     assert isinstance(item, Item)
     assert item.participants[0].account_age_days == 9
+
+
+def test_an_export_of_more_turns_than_an_item_holds_becomes_several(tmp_path: Path) -> None:
+    file = tmp_path / "year.jsonl"
+    with file.open("w", encoding="utf-8") as lines:
+        for i in range(50_000):
+            lines.write(
+                json.dumps({"id": str(i), "speaker": f"s{i % 9}", "text": f"hi {i}"}) + "\n"
+            )
+    items = list(conversations_in(file))
+    assert all(isinstance(item, Item) for item in items)
+    parts = [item for item in items if isinstance(item, Item)]
+    assert [item.id for item in parts[:2]] == ["year", "year part 2"]
+    assert [turn.id for item in parts for turn in item.turns] == [str(i) for i in range(50_000)]
