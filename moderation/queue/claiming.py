@@ -255,24 +255,22 @@ def _sqlite_choice(turn: _Turn, mine: str) -> str:
 
 
 def _postgresql_claim(turns: Sequence[_Turn], mine: str) -> str:
-    lanes = ", ".join(
-        f"({number}, {turn.lane}, CAST(:{turn.piles} AS int[]), "
-        f"{'CAST(:rested AS text[])' if turn.fresh else 'NULL'})"
-        for number, turn in enumerate(turns)
-    )
+    lanes = ",".join(str(turn.lane) for turn in turns)
+    piles = ",".join(turn.piles for turn in turns)
+    fresh = ",".join(str(turn.fresh) for turn in turns)
     if any(turn.fresh for turn in turns):
-        mine = (
-            f"{mine} AND (turn.rested IS NULL OR category IS NULL OR category <> ALL(turn.rested))"
-        )
+        mine = f"{mine} AND (NOT turn.fresh OR {category_not_in('postgresql', 'rested')})"
     heaviest, most_urgent = _probes("pile.route", "turn.lane", mine)
     ranked = ", ".join(("id", *PRIORITY_COLUMNS))
-    # A turn is looked at only when the one before gave nothing. In an array, so that the planner
-    # does not take the candidates for thousands: they are locked one after the other, best first.
+    # Numbered arrays, because the planner knows their order: a turn is looked at only when the one
+    # before gave nothing, and candidates are locked one after the other, the best first.
     return (
         f"WITH claimed AS ({_SET_CLAIMED} WHERE state = 'open' AND id = ("  # noqa: S608
-        f"SELECT best.id FROM (VALUES {lanes}) AS turn(number, lane, piles, rested) "
+        f"SELECT best.id FROM unnest(CAST('{{{lanes}}}' AS int[]), CAST('{{{piles}}}' AS text[]), "
+        f"CAST('{{{fresh}}}' AS bool[])) WITH ORDINALITY AS turn(lane, piles, fresh, number) "
         "CROSS JOIN LATERAL (SELECT jobs.id FROM unnest(ARRAY("
-        "SELECT c.id FROM unnest(turn.piles) AS pile(route) CROSS JOIN LATERAL ("
+        "SELECT c.id FROM unnest(CASE turn.piles WHEN 'own' THEN CAST(:own AS int[]) "
+        "ELSE CAST(:unread AS int[]) END) AS pile(route) CROSS JOIN LATERAL ("
         f"(SELECT {ranked} {heaviest}) UNION ALL (SELECT {ranked} {most_urgent})) AS c "
         f"ORDER BY {PRIORITY_SQL} DESC, c.id LIMIT {_LOOKED_AT}"
         ")) WITH ORDINALITY AS candidate(id, rank) JOIN jobs ON jobs.id = candidate.id "
