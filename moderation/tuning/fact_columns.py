@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import pairwise
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from pydantic_core import from_json
 
 from moderation.items import Order
 from moderation.policy import Facts
 from moderation.policy.columns import Labels, Strikes
 from moderation.policy.effects import ACTION_WORDS
-from moderation.policy.facts import AGES, SOURCES, SURFACES, order_columns
+from moderation.policy.facts import SURFACES, order_columns
 from moderation.taxonomy import CATEGORY_IDS
+from moderation.tuning.snapshot_facts import TYPES as _TYPES
+from moderation.tuning.snapshot_facts import UNKNOWN as _UNKNOWN
+from moderation.tuning.snapshot_facts import SnapshotFacts
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 _SURFACE = {name: code for code, name in enumerate(SURFACES)}
-_AGE = {name: code for code, name in enumerate(AGES)}
-_SOURCE = {name: code for code, name in enumerate(SOURCES)}
 _ACTION = {name: code for code, name in enumerate(ACTION_WORDS)}
 _CATEGORY = {name: code for code, name in enumerate(CATEGORY_IDS)}
 
@@ -61,81 +66,83 @@ class History:
 
 
 class FactColumns:
-    """Grows by batches of rows; sparse things are kept as (row, value) until the end."""
+    """Grows by batches of rows, a column at a time. Snapshots that say the same within a batch are
+    read once; sparse things are kept as (row, value) until the end."""
 
     def __init__(self) -> None:
+        self._n = 0
+        self._held: list[Any] = []
         self._keys: list[int] = []
         self._ids: list[str] = []
-        self._surfaces: list[int] = []
-        self._languages: list[str] = []
-        self._regions: list[str | None] = []
-        self._authors: list[str] = []
-        self._received: list[float] = []
-        self._packed: list[bytes] = []
-        self._mixed: list[bool] = []
+        self._surfaces: list[npt.NDArray[np.int8]] = []
+        self._received: list[npt.NDArray[np.float64]] = []
+        self._scores: list[npt.NDArray[np.float32]] = []
+        self._mixed: list[npt.NDArray[np.bool_]] = []
+        self._languages, self._regions, self._authors = _Names(), _Names(), _Names()
+        self._kinds: dict[str, int] = {}
         self._sparse: dict[str, list[tuple[int, Any]]] = {}
+        self._parts: dict[str, list[tuple[int, npt.NDArray[Any]]]] = {}
         self._tags: dict[tuple[str, str], list[int]] = {}
         self._orders: dict[int, tuple[Order, ...]] = {}
 
     def add(self, rows: Iterable[Any]) -> None:
-        """Adds rows: key, id, surface, language, author region, author, received at, snapshot,
-        scores, signals, problems, languages; JSON as text."""
-        for key, item_id, surface, language, region, author, at, snapshot, scores, *rest in rows:
-            if self._keys and self._keys[-1] == key:
-                self._packed[-1] = scores
-                continue
-            row = len(self._keys)
-            self._keys.append(key)
-            self._ids.append(item_id)
-            self._surfaces.append(_SURFACE.get(surface, -1))
-            self._languages.append(language)
-            self._regions.append(region)
-            self._authors.append(author)
-            self._received.append(at)
-            self._packed.append(scores)
-            signals, problems, languages = rest
-            self._mixed.append(languages is not None and "," in languages)
-            if snapshot:
-                self._add_snapshot(row, json.loads(snapshot))
+        """Adds rows in the order of their keys: key, id, surface, language, author region, author,
+        received at, snapshot, scores, signals, problems, languages; JSON as text. Of several rows
+        with one key the last counts."""
+        waiting = [*self._held, *rows]
+        self._held = waiting[-1:]
+        self._append([row for row, after in pairwise(waiting) if row[0] != after[0]])
+
+    def _append(self, rows: Sequence[Any]) -> None:
+        if not rows:
+            return
+        start, columns = self._n, list(zip(*rows, strict=True))
+        keys, ids, surfaces, languages, regions, authors, received, snapshots, scores = columns[:9]
+        self._n += len(rows)
+        self._keys += keys
+        self._ids += ids
+        self._surfaces.append(np.array([_SURFACE.get(s, -1) for s in surfaces], dtype=np.int8))
+        self._languages.add(languages)
+        self._regions.add(regions)
+        self._authors.add(authors)
+        self._received.append(np.array(received, dtype=np.float64))
+        packed = np.frombuffer(b"".join(scores), dtype="<f4")
+        self._scores.append(packed.reshape(len(rows), len(CATEGORY_IDS)))
+        self._mixed.append(np.array([bool(s) and "," in s for s in columns[11]], dtype=bool))
+        self._add_snapshots(start, snapshots)
+        for row, (signals, problems) in enumerate(zip(*columns[9:11], strict=True), start):
             if signals:
-                self._add_signals(row, json.loads(signals))
-            for problem in json.loads(problems) if problems else ():
+                self._add_signals(row, _parsed(signals))
+            for problem in _parsed(problems) if problems else ():
                 self._tag("problems", problem["code"], row)
 
     def _set(self, column: str, row: int, value: Any) -> None:
-        if value is not None:
-            self._sparse.setdefault(column, []).append((row, value))
+        self._sparse.setdefault(column, []).append((row, value))
 
     def _tag(self, column: str, tag: str, row: int) -> None:
         self._tags.setdefault((column, tag), []).append(row)
 
-    def _add_snapshot(self, row: int, item: Mapping[str, Any]) -> None:
-        author = item.get("author")
-        if author:
-            self._set("author_age", row, _AGE.get(author.get("age")))
-            self._set("guardian_linked", row, author.get("guardian_linked"))
-            self._set("account_age_days", row, author.get("account_age_days"))
-        audience = item.get("audience")
-        if audience:
-            self._set("views", row, audience.get("expected_views"))
-            self._set("room_size", row, audience.get("room_size"))
-            self._set("views_per_hour", row, audience.get("views_per_hour"))
-        if "recipient_age" in item:
-            self._set("recipient_age", row, _AGE.get(item["recipient_age"]))
-        self._set("declared_synthetic", row, item.get("declared_synthetic"))
-        if item.get("hash_match"):
-            self._tag("hash_match", item["hash_match"], row)
-        for column in ("context_tags", "image_tags"):
-            for tag in item.get(column, ()):
-                self._tag(column, tag, row)
-        report, order = item.get("report"), item.get("order")
-        orders = [each for each in (order, *item.get("further_orders", ())) if each]
-        if report:
-            self._set("report_kind", row, report["kind"])
-            self._set("report_source", row, _SOURCE[report.get("source", "user")])
-            self._set("report_complete", row, report.get("complete", False))
-        if orders:
-            self._orders[row] = tuple(Order.model_validate(each) for each in orders)
+    def _add_snapshots(self, start: int, snapshots: Sequence[str | None]) -> None:
+        index: dict[str | None, int] = {}
+        which = np.array([index.setdefault(text, len(index)) for text in snapshots], dtype=np.intp)
+        told = SnapshotFacts(self._kinds)
+        for number, text in enumerate(index):
+            if text:
+                told.add(number, _parsed(text))
+        for column, (numbers, values) in told.columns.items():
+            table = np.full(len(index), _UNKNOWN[column], dtype=_TYPES[column])
+            table[numbers] = values
+            self._parts.setdefault(column, []).append((start, table[which]))
+        for tag, numbers in told.tags.items():
+            has = np.zeros(len(index), dtype=bool)
+            has[numbers] = True
+            rows = np.flatnonzero(has[which]) + start
+            self._tags.setdefault(tag, []).extend(rows.tolist())
+        if told.orders:
+            has = np.zeros(len(index), dtype=bool)
+            has[list(told.orders)] = True
+            for row in np.flatnonzero(has[which]).tolist():
+                self._orders[start + row] = told.orders[int(which[row])]
 
     def _add_signals(self, row: int, signals: Sequence[Mapping[str, Any]]) -> None:
         strongest: dict[str, tuple[float, str]] = {}
@@ -164,8 +171,10 @@ class FactColumns:
             strikes: (author, item key, name, decided at) of all authors. An item knows those that
                 its author had when it was received, as the rules did then.
         """
-        n = len(self._keys)
-        scores = np.frombuffer(b"".join(self._packed), dtype="<f4").reshape(n, len(CATEGORY_IDS))
+        held, self._held = self._held, []
+        self._append(held)
+        n = self._n
+        received = _joined(self._received, np.float64)
         decided = np.full(n, -1, dtype=np.int8)
         category = np.full(n, -1, dtype=np.int8)
         row_of = {key: row for row, key in enumerate(self._keys)} if decisions else {}
@@ -179,7 +188,7 @@ class FactColumns:
             if not regions or regions == "[]":
                 decided[row] = _ACTION.get(action, -1)
             category[row] = _CATEGORY.get(named, -1)
-            if named and action != "allow" and at <= self._received[row]:
+            if named and action != "allow" and at <= received[row]:
                 self._tag("reviewer_labels", f"{named}_confirmed", row)
             for tag in json.loads(tags) if tags else ():
                 self._tag("context_tags", tag, row)
@@ -189,13 +198,13 @@ class FactColumns:
             mask[rows] = True
             tags_by_column.setdefault(column, {})[tag] = mask
         facts = Facts.from_columns(
-            scores.astype(np.float32),
+            _joined(self._scores, np.float32, (0, len(CATEGORY_IDS))),
             ids=self._ids,
-            surface=np.array(self._surfaces, dtype=np.int8),
-            language=self._languages,
-            mixed_language=np.array(self._mixed, dtype=bool),
-            author_region=self._regions,
-            strikes=self._strikes(strikes),
+            surface=_joined(self._surfaces, np.int8),
+            language=self._languages.labels(),
+            mixed_language=_joined(self._mixed, np.bool_),
+            author_region=self._regions.labels(),
+            strikes=self._strikes(strikes, received),
             **dict(self._dense(n)),
             **tags_by_column,
         )
@@ -206,18 +215,22 @@ class FactColumns:
             )
             for region, own in regional.items()
         }
-        return History(facts, np.array(self._received), decided, category, by_region)
+        return History(facts, received, decided, category, by_region)
 
-    def _strikes(self, strikes: Iterable[tuple[str, int, str, float]]) -> Strikes:
+    def _strikes(
+        self, strikes: Iterable[tuple[str, int, str, float]], received: npt.NDArray[np.float64]
+    ) -> Strikes:
         of_author: dict[str, list[tuple[str, float]]] = {}
         for author, _, name, at in strikes:
             of_author.setdefault(author, []).append((name, at))
-        rows = [row for row, author in enumerate(self._authors) if author in of_author]
+        authors = self._authors.labels()
+        wanted = authors.where(of_author)
+        rows = [] if wanted is None else np.flatnonzero(wanted).tolist()
         found = [
-            (row, name, (self._received[row] - at) / 86_400)
+            (row, name, (received[row] - at) / 86_400)
             for row in rows
-            for name, at in of_author[self._authors[row]]
-            if at <= self._received[row]
+            for name, at in of_author[str(authors.name(row))]
+            if at <= received[row]
         ]
         return Strikes(
             np.array([row for row, _, _ in found], dtype=np.int64),
@@ -226,32 +239,50 @@ class FactColumns:
         )
 
     def _dense(self, n: int) -> Iterator[tuple[str, Any]]:
-        grouped: dict[str, dict[str, npt.NDArray[Any]]] = {"observations": {}, "keyword_hits": {}}
-        # The age of an author whom the platform says nothing about is "unknown", as for an Item.
-        yield "author_age", self._filled("author_age", n, np.int8, _AGE["unknown"])
-        yield "guardian_linked", self._filled("guardian_linked", n, np.int8, 0)
-        for column in ("recipient_age", "declared_synthetic", "report_source"):
-            yield column, self._filled(column, n, np.int8, -1)
-        yield "report_complete", self._filled("report_complete", n, np.int8, -1)
-        for column in ("account_age_days", "views", "room_size", "views_per_hour"):
-            yield column, self._filled(column, n, np.float32, np.nan)
+        for column, unknown in _UNKNOWN.items():
+            filled = np.full(n, unknown, dtype=_TYPES[column])
+            for start, part in self._parts.get(column, ()):
+                filled[start : start + len(part)] = part
+            yield column, Labels(filled, tuple(self._kinds)) if column == "report_kind" else filled
         if self._orders:
             yield "orders", order_columns([self._orders.get(row, ()) for row in range(n)])
-        names: list[str | None] = [None] * n
-        for row, value in self._sparse.get("report_kind", ()):
-            names[row] = value
-        yield "report_kind", names
-        for column in self._sparse:
+        grouped: dict[str, dict[str, npt.NDArray[Any]]] = {"observations": {}, "keyword_hits": {}}
+        for column, entries in self._sparse.items():
             group, _, name = column.partition(".")
-            if name:
-                dtype = np.float32 if group == "observations" else np.int32
-                grouped[group][name] = self._filled(column, n, dtype, 0)
+            rows, values = zip(*entries, strict=True)
+            sparse = np.zeros(n, dtype=np.float32 if group == "observations" else np.int32)
+            sparse[list(rows)] = values
+            grouped[group][name] = sparse
         yield from grouped.items()
 
-    def _filled(self, column: str, n: int, dtype: Any, default: Any) -> npt.NDArray[Any]:
-        filled = np.full(n, default, dtype=dtype)
-        entries = self._sparse.get(column)
-        if entries:
-            rows, values = zip(*entries, strict=True)
-            filled[list(rows)] = values
-        return filled
+
+class _Names:
+    """A column of names that grows."""
+
+    def __init__(self) -> None:
+        self._index: dict[str, int] = {}
+        self._codes: list[npt.NDArray[np.int32]] = []
+
+    def add(self, names: Sequence[str | None]) -> None:
+        index = self._index
+        codes = [index.setdefault(name, len(index)) if name else -1 for name in names]
+        self._codes.append(np.array(codes, dtype=np.int32))
+
+    def labels(self) -> Labels:
+        return Labels(_joined(self._codes, np.int32), tuple(self._index))
+
+
+def _joined(
+    parts: list[npt.NDArray[_Scalar]], kind: type[_Scalar], nothing: tuple[int, ...] = (0,)
+) -> npt.NDArray[_Scalar]:
+    """The parts as one array; they are let go."""
+    whole = np.concatenate(parts) if parts else np.zeros(nothing, dtype=kind)
+    parts.clear()
+    return whole
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return from_json(text)
+    except ValueError:  # half a surrogate pair, which Python's own reader lets pass
+        return json.loads(text)
