@@ -200,7 +200,35 @@ def _store(session: Session, entries: Sequence[_Entry], now: float) -> None:
         ],
     )
     shadows = [row for e in to_judge for row in shadow_rows(e.screening, e.key, ids[e.key], now)]
+    judged = {entry.key for entry in to_judge}
+    shadows += _shadows_of_resent(session, [e for e in entries if e.key not in judged], now)
     insert_rows(session, ShadowVerdict, shadows)
+
+
+def _shadows_of_resent(
+    session: Session, entries: Sequence[_Entry], now: float
+) -> list[dict[str, Any]]:
+    """What a trial says of content that was judged before it began: once per item and region."""
+    tried = {e.key: e for e in reversed(entries) if getattr(e.screening, "shadow", None)}
+    missing = _without_shadow(session, tried, now)
+    if not missing:
+        return []
+    _hold_items(session, sorted({row["item_key"] for row in missing}))
+    return _without_shadow(session, tried, now)
+
+
+def _without_shadow(
+    session: Session, tried: Mapping[int, _Entry], now: float
+) -> list[dict[str, Any]]:
+    ids = _newest_assessments(session, list(tried))
+    wanted = [r for key, e in tried.items() for r in shadow_rows(e.screening, key, ids[key], now)]
+    known: set[tuple[int, int, str]] = set()
+    for start in range(0, len(tried), 500):
+        query = select(
+            col(ShadowVerdict.rollout_id), col(ShadowVerdict.item_key), col(ShadowVerdict.region)
+        ).where(col(ShadowVerdict.item_key).in_(list(tried)[start : start + 500]))
+        known |= {(rollout, key, region) for rollout, key, region in session.execute(query)}
+    return [r for r in wanted if (r["rollout_id"], r["item_key"], r["region"]) not in known]
 
 
 def _mark_judged_anew(session: Session, entries: Sequence[_Entry]) -> None:
@@ -211,12 +239,16 @@ def _mark_judged_anew(session: Session, entries: Sequence[_Entry]) -> None:
     changed = sorted(key for key, e in others.items() if _by_other_rules(e, known))
     if not changed:
         return
-    # Another process may be about to store the same; it shows once the item is held.
-    query = select(col(StoredItem.key)).where(col(StoredItem.key).in_(changed))
-    session.execute(query.order_by(col(StoredItem.key)).with_for_update(key_share=True)).all()
+    _hold_items(session, changed)
     known = _policies_of(session, changed)
     for key in changed:
         others[key].judge_again = _by_other_rules(others[key], known)
+
+
+def _hold_items(session: Session, keys: Sequence[int]) -> None:
+    """Another process may be about to store the same; it shows once the items are held."""
+    query = select(col(StoredItem.key)).where(col(StoredItem.key).in_(keys))
+    session.execute(query.order_by(col(StoredItem.key)).with_for_update(key_share=True)).all()
 
 
 def _by_other_rules(entry: _Entry, known: Mapping[tuple[int, str], str]) -> bool:

@@ -177,6 +177,27 @@ def test_a_shadow_is_stored_beside_what_acts_and_opens_no_job(
     assert judged(judge)[0].shadow is None
 
 
+def test_content_that_comes_again_is_seen_by_a_trial_that_began_since(
+    database: Database, in_force: PolicyInForce, judge: Screener, shipped: PackSet
+) -> None:
+    record_screenings(database, [(s.item, s) for s in judged(judge)])
+    packs = holding_hate_from(shipped, "0.70")
+    propose_policy(database, packs.content_hash, packs.files, by="ana")
+    rollout = start_rollout(database, packs.content_hash, percent=0, by="ana")
+    in_force.refresh()
+    for _ in range(2):
+        record_screenings(database, [(s.item, s) for s in [*judged(judge), *judged(judge)]])
+    with database.read() as session:
+        rows = session.execute(select(ShadowVerdict)).scalars().all()
+        verdicts = session.execute(text("SELECT COUNT(*) FROM verdicts")).scalar_one()
+    assert sorted((row.region, row.direction) for row in rows) == [
+        ("DE", "stricter"),
+        ("US", "stricter"),
+    ]
+    assert verdicts == len(REGIONS)
+    assert compare_rollout(database, rollout).changed_items == 1
+
+
 def test_a_canary_acts_on_its_share_and_the_rest_stays_with_the_live_set(
     database: Database, in_force: PolicyInForce, judge: Screener, shipped: PackSet
 ) -> None:
