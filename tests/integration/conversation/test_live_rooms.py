@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from random import Random
 
@@ -22,7 +23,12 @@ from moderation.classifiers.conversation.labelled import seed_conversations
 from moderation.classifiers.conversation.transcript import in_order
 from moderation.items import Item, Turn
 from moderation.records import Database
-from moderation.records.conversations import StoredConversation, StoredTurn
+from moderation.records.conversations import (
+    StoredConversation,
+    StoredTurn,
+    note_job,
+    put_conversation,
+)
 from moderation.records.item_tables import StoredItem
 from moderation.records.queue_tables import Job
 from moderation.screening import Screener
@@ -144,6 +150,49 @@ def test_two_writers_at_once_lose_and_double_no_turn(
     with database.read() as session:
         arrivals = session.execute(select(col(StoredTurn.arrival))).scalars().all()
     assert sorted(arrivals) == list(range(24))
+
+
+def test_two_writers_of_one_scam_open_one_job_that_the_room_knows(
+    rooms: LiveRooms, database: Database, screener: Screener, classifier: ConversationClassifier
+) -> None:
+    turns = in_english(SCAM.transcript.turns)
+    people = list(SCAM.transcript.participants.values())
+    writers = (rooms, LiveRooms(database, screener, classifier))
+    start = threading.Barrier(len(writers))
+
+    def write(own: int) -> None:
+        start.wait()
+        for turn in turns[own::2]:
+            writers[own].append("room", [turn], people, FACTS)
+
+    with ThreadPoolExecutor(len(writers)) as pool:
+        list(pool.map(write, range(len(writers))))
+    assert stored(database, "room").turns == len(turns)
+    assert jobs(database) == 1
+    assert rooms.look("room").job is not None
+
+
+def test_an_append_does_not_forget_the_job_that_another_writer_opened(database: Database) -> None:
+    with database.write() as session:
+        ours = StoredConversation(id="room", surface="live_chat", opened_at=1, updated_at=1)
+        assert put_conversation(session, ours, None)
+        note_job(session, "room", {"queued": True}, 7)
+        ours.updated_at = 2
+        assert put_conversation(session, ours, 1)
+        assert not put_conversation(session, ours, 1)
+    row = stored(database, "room")
+    assert (row.job_id, row.reported, row.updated_at) == (7, {"queued": True}, 2)
+
+
+def test_only_what_is_learnt_of_who_has_spoken_has_the_room_reckoned_again(
+    rooms: LiveRooms,
+) -> None:
+    rooms.append("room", [Turn(id="1", speaker="a", text="hello", language="en")])
+    turn = Turn(id="2", speaker="b", text="hi all", language="en")
+    new = rooms.append("room", [turn], [Participant(id="b", account_age_days=3)])
+    assert new.recomputed_from is None
+    old = rooms.append("room", [turn], [Participant(id="a", account_age_days=3)])
+    assert old.recomputed_from == 0
 
 
 def test_a_closed_conversation_takes_known_turns_and_no_new_ones(rooms: LiveRooms) -> None:
