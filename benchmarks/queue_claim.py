@@ -46,6 +46,7 @@ from moderation.taxonomy import CATEGORIES, Severity
 LANGUAGES = ("zh", "en", "es", "ja", "ko", "de", "pt", "id")
 QUEUES = ("general", "scams", "hate", "commerce", "live", "minors")
 BATCH = 20_000
+_WARM_UP = 8.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -286,10 +287,9 @@ def measure(database: Database, given: argparse.Namespace) -> dict[str, Any]:
             raise RuntimeError("nothing was handed out")
 
     bare = bare_statement(database)
-    # Everybody twelve times: PostgreSQL keeps a plan from a connection's tenth time on.
+    # All at once, so that every connection is open and has planned its statements.
     for action in (claim, bare):
-        for number in range(12 * given.reviewers):
-            action(number % given.reviewers)
+        paced(given.reviewers, None, _WARM_UP, action)
     report["rate_per_second"] = given.rate
     measures: dict[str, Callable[[Callable[[int], Any]], list[float]]] = {
         "at_a_rate": lambda act: paced(given.reviewers, given.rate, given.seconds, act),

@@ -164,38 +164,53 @@ def harmless_by_language(classifier: TextClassifier, data: Path, rows: int) -> d
     }
 
 
+def flagged(found: dict[str, np.ndarray]) -> np.ndarray:
+    """Whether a text reaches the policy's review threshold of any category."""
+    return np.any(
+        [p >= (POLICY[name].review if name in POLICY else REVIEW) for name, p in found.items()],
+        axis=0,
+    )
+
+
 def harmless(classifier: TextClassifier, data: Path) -> dict[str, float]:
     rows = list(read_labelled(data / "test" / "xstest_safe.parquet"))
-    found = np.max(np.stack(list(scores(classifier, rows).values())), axis=0)
+    safe = scores(classifier, rows)
     kept = [t for t in read_seed(kept_back=True) if t.source == "seed"]
-    seed = np.max(np.stack(list(scores(classifier, as_rows(kept)).values())), axis=0)
+    seed = scores(classifier, as_rows(kept))
     bad = np.array([any(t.labels.get(k) for k in DATA_LABELS) for t in kept])
     twin = np.array([t.twin for t in kept])
-    return {
-        "xstest_safe_at_.5": round(float((found >= REVIEW).mean()), 3),
-        "xstest_safe_at_.8": round(float((found >= 0.8).mean()), 3),
-        "seed_twins_at_.5": round(float((seed >= REVIEW)[twin & ~bad].mean()), 3),
-        "seed_plain_at_.5": round(float((seed >= REVIEW)[~twin & ~bad].mean()), 3),
-        "seed_violating_found_at_.5": round(float((seed >= REVIEW)[bad].mean()), 3),
-    }
+    result: dict[str, float] = {}
+    for name, reaches in (
+        ("review", flagged),
+        (".5", lambda found: np.max(np.stack(list(found.values())), axis=0) >= REVIEW),
+    ):
+        of_seed = reaches(seed)
+        for kind, where in (
+            ("xstest_safe", reaches(safe)),
+            ("seed_twins", of_seed[twin & ~bad]),
+            ("seed_plain", of_seed[~twin & ~bad]),
+            ("seed_violating_found", of_seed[bad]),
+        ):
+            result[f"{kind}_at_{name}"] = round(float(where.mean()), 3)
+    return result
 
 
 def disguised(classifier: TextClassifier) -> dict[str, float]:
+    """At the policy's review thresholds."""
     content = YAML(typ="safe").load((SEED_FOLDER / "disguised.yaml").read_text(encoding="utf-8"))
 
-    def flagged(texts: list[str]) -> np.ndarray:
-        rows = [EvaluationRow(text, "und", "x", {}) for text in texts]
-        return np.max(np.stack(list(scores(classifier, rows).values())), axis=0) >= REVIEW
+    def caught(texts: list[str]) -> np.ndarray:
+        return flagged(scores(classifier, [EvaluationRow(t, "und", "x", {}) for t in texts]))
 
-    plain = flagged([str(pair[0]) for pair in content["pairs"]])
+    plain = caught([str(pair[0]) for pair in content["pairs"]])
     forms = [(i, str(form)) for i, pair in enumerate(content["pairs"]) for form in pair[1:]]
-    found = flagged([form for _, form in forms])
+    found = caught([form for _, form in forms])
     after_plain = np.array([plain[i] for i, _ in forms])
     return {
         "plain_recall": round(float(plain.mean()), 3),
         "disguised_recall": round(float(found.mean()), 3),
         "kept_of_plain": round(float(found[after_plain].mean()), 3),
-        "harmless_flagged": round(float(flagged([str(t) for t in content["harmless"]]).mean()), 3),
+        "harmless_flagged": round(float(caught([str(t) for t in content["harmless"]]).mean()), 3),
         "harmless_flagged_as_written": round(as_written(classifier, content["harmless"]), 3),
     }
 
@@ -203,9 +218,11 @@ def disguised(classifier: TextClassifier) -> dict[str, float]:
 def as_written(classifier: TextClassifier, texts: list[object]) -> float:
     """Share of texts that the model flags without any reading."""
     own = [str(text) for text in texts]
-    outputs = [i for i, name in enumerate(classifier.model.outputs) if name != ENCOURAGEMENT]
+    names = classifier.model.outputs
     scored = classifier.model.score(own, LanguageIdentifier().identify(own))
-    return float(np.mean([s.best[outputs].max() >= REVIEW for s in scored]))
+    best = np.stack([one.best for one in scored])
+    found = {n: best[:, i] for i, n in enumerate(names) if n != ENCOURAGEMENT}
+    return float(np.mean(flagged(found)))
 
 
 def main() -> None:
