@@ -102,8 +102,8 @@ def _table(versions: list[PolicyVersion]) -> pd.DataFrame:
                 "Version": _short(version.hash),
                 "State": version.state,
                 "Note": version.note,
-                "Kept by": version.created_by,
-                "Since": wording.moment(version.created_at),
+                "Created by": version.created_by,
+                "Created": wording.moment(version.created_at),
                 "Starts": wording.moment(version.starts_at) if version.starts_at else "",
                 "Ends": wording.moment(version.ends_at) if version.ends_at else "",
             }
@@ -177,7 +177,8 @@ def _differences(version: PolicyVersion) -> None:
         st.error(templates.plain_markdown(str(error)), icon=":material/error:")
         return
     told = [change.sentence for change in diff(live, packs)]
-    with st.expander(f"Against what is in force: {len(told)} changes", expanded=0 < len(told) < 8):
+    count = "1 change" if len(told) == 1 else f"{len(told)} changes"
+    with st.expander(f"Against what is in force: {count}", expanded=0 < len(told) < 8):
         for sentence in told[:_MOST_SENTENCES]:
             st.markdown(f"- {templates.plain_markdown(sentence)}")
         if len(told) > _MOST_SENTENCES:
