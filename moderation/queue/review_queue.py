@@ -37,8 +37,10 @@ from moderation.records.queue_tables import IS_CLAIMED, Decision, Job, JobEvent,
 #: A reviewer's presence is written at most this often, in seconds.
 _PRESENCE_EVERY = 60.0
 
-#: Breached clocks and urgent appeals are looked for at most this often, in seconds.
-_TEND_EVERY = 0.25
+#: Breached clocks and urgent appeals are looked for at most this often, in seconds, and so few are
+#: noted in one claim that it does not wait for them; `tend` notes many.
+_TEND_EVERY = 0.1
+_NOTED_BY_CLAIM, _NOTED_BY_TEND = 4, 500
 
 
 class Queue:
@@ -341,16 +343,24 @@ class Queue:
         """Expire leases, note breached clocks, move urgent appeals ahead. `claim` does it too."""
         with self.database.write() as session:
             self._tended = float("-inf")
-            self._tend(session, self.database.now(session), leases_ended=True, clocks_ended=True)
+            now = self.database.now(session)
+            self._tend(session, now, leases_ended=True, clocks_ended=True, most=_NOTED_BY_TEND)
 
     # --- inside ---
 
-    def _tend(self, session: Session, now: float, leases_ended: bool, clocks_ended: bool) -> None:
+    def _tend(
+        self,
+        session: Session,
+        now: float,
+        leases_ended: bool,
+        clocks_ended: bool,
+        most: int = _NOTED_BY_CLAIM,
+    ) -> None:
         if leases_ended:
             claiming.expire_leases(session, now, self.rules.lease_seconds)
         if clocks_ended and abs(now - self._tended) >= _TEND_EVERY:
             self._tended = now
-            rounds.note_breaches(session, now)
+            rounds.note_breaches(session, now, most)
             appeals.move_ahead(session, now, self.rules)
 
     def _keep_draft(self, claimed: ClaimedJob, draft: Mapping[str, Any]) -> None:

@@ -23,10 +23,6 @@ from moderation.records.queue_tables import (
 ADJUDICATOR = 2
 
 
-#: Breached clocks that one claim notes; so few that it does not wait for them.
-_NOTED_AT_ONCE = 10
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a look at a job leads to."""
@@ -89,8 +85,8 @@ def is_excluded(session: Session, job_id: int, reviewer_id: str) -> bool:
     return session.get(JobExclusion, (job_id, reviewer_id)) is not None
 
 
-def note_breaches(session: Session, now: float) -> int:
-    """Note jobs whose clock ran out, once each; how many.
+def note_breaches(session: Session, now: float, most: int) -> int:
+    """Note jobs whose clock ran out, once each, at most so many; how many.
 
     Their lane stays: in a backlog everything is overdue, and moving it all ahead would turn the
     order of harm into oldest first. Ageing raises them, `Queue.breaches` shows them to a lead.
@@ -102,7 +98,7 @@ def note_breaches(session: Session, now: float) -> int:
             IS_WAITING,
             col(Job.due_at) < now,
         )
-        .limit(_NOTED_AT_ONCE)
+        .limit(most)
         .with_for_update(skip_locked=True)
     )
     ids = list(session.execute(query).scalars())

@@ -151,6 +151,8 @@ def _load_engine(threads: int, *, openvino: bool) -> Any:
                 **{f"{part}.engine_type": runtime for part in ("Det", "Cls", "Rec")},
                 "EngineConfig.onnxruntime.intra_op_num_threads": threads,
                 "EngineConfig.openvino.inference_num_threads": threads,
+                # Else all engines of one thread would share the first core.
+                "EngineConfig.openvino.enable_cpu_pinning": False,
             }
         )
         # Load all networks now; the package would do so in the first threads that need them.
