@@ -78,26 +78,31 @@ def _totals(counts: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(columns))
 
 
-_ITEMS = """
+# Content may be judged more than once while a trial runs; per region the last time counts.
+_NEWEST = (
+    "SELECT MAX(id) FROM shadow_verdicts WHERE rollout_id = :rollout GROUP BY item_key, region"
+)
+
+_ITEMS = f"""
 SELECT COUNT(*), SUM(changed), SUM(acted) FROM (
   SELECT item_key, MAX(CASE WHEN direction <> '' THEN 1 ELSE 0 END) AS changed,
          MAX(CASE WHEN candidate_acted THEN 1 ELSE 0 END) AS acted
-  FROM shadow_verdicts WHERE rollout_id = :rollout GROUP BY item_key
+  FROM shadow_verdicts WHERE id IN ({_NEWEST}) GROUP BY item_key
 ) AS seen
-"""
+"""  # noqa: S608 - names are ours
 
-_COUNTS = """
+_COUNTS = f"""
 SELECT region, category, direction, COUNT(*)
-FROM shadow_verdicts WHERE rollout_id = :rollout
+FROM shadow_verdicts WHERE id IN ({_NEWEST})
 GROUP BY region, category, direction
-"""
+"""  # noqa: S608 - names are ours
 
 _EXAMPLE_COLUMNS = (
     "item_id", "region", "language", "surface", "category", "direction", "live", "candidate",
 )  # fmt: skip
 
 # The first region of each item that changes, and the newest items of each kind of change.
-_EXAMPLES = """
+_EXAMPLES = f"""
 SELECT i.id, s.region, i.language, i.surface, s.category, s.direction,
        CASE WHEN s.candidate_acted THEN s.action ELSE s.acting_action END,
        CASE WHEN s.candidate_acted THEN s.acting_action ELSE s.action END
@@ -106,9 +111,9 @@ FROM (
   FROM shadow_verdicts s
   WHERE s.id IN (
     SELECT MIN(id) FROM shadow_verdicts
-    WHERE rollout_id = :rollout AND direction <> '' GROUP BY item_key
+    WHERE id IN ({_NEWEST}) AND direction <> '' GROUP BY item_key
   )
 ) s JOIN items i ON i.key = s.item_key
 WHERE s.place <= :most
 ORDER BY s.direction, s.category, s.id DESC
-"""
+"""  # noqa: S608 - names are ours

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,29 @@ def test_content_that_comes_again_is_seen_by_a_trial_that_began_since(
     ]
     assert verdicts == len(REGIONS)
     assert compare_rollout(database, rollout).changed_items == 1
+
+
+def test_content_that_is_judged_twice_during_a_trial_counts_once(
+    database: Database, in_force: PolicyInForce, judge: Screener, shipped: PackSet
+) -> None:
+    packs = holding_hate_from(shipped, "0.70")
+    propose_policy(database, packs.content_hash, packs.files, by="ana")
+    rollout = start_rollout(database, packs.content_hash, percent=0, by="ana")
+    in_force.refresh()
+    for version in ("1", "2"):
+        again = [
+            replace(s, assessment=s.assessment.model_copy(update={"models": {"text": version}}))
+            for s in judged(judge)
+        ]
+        record_screenings(database, [(s.item, s) for s in again])
+    with database.read() as session:
+        rows = session.execute(select(ShadowVerdict)).scalars().all()
+    assert len(rows) == 2 * len(REGIONS)
+    report = compare_rollout(database, rollout)
+    assert report.items == 1
+    assert report.totals["items"].tolist() == [1, 1]
+    assert report.totals["stricter"].tolist() == [1, 1]
+    assert len(report.examples) == 1
 
 
 def test_a_canary_acts_on_its_share_and_the_rest_stays_with_the_live_set(
