@@ -10,19 +10,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from moderation.cli.options import DatabaseUrl
 from moderation.records import audit, open_database
 
 app = typer.Typer(no_args_is_help=True)
 
-_Url = Annotated[
-    str | None,
-    typer.Option("--database", help="SQLAlchemy URL; default: MODERATION_DATABASE_URL."),
-]
-
 
 @app.command()
 def verify(
-    database: _Url = None,
+    database: DatabaseUrl = None,
     anchor: Annotated[
         str | None,
         typer.Option(help="A head that an earlier run printed; it must still be in the log."),
@@ -40,7 +36,7 @@ def verify(
 @app.command()
 def show(
     subject: Annotated[str, typer.Argument(help="Such as decision:7, item:42, reviewer:lin.")],
-    database: _Url = None,
+    database: DatabaseUrl = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 50,
 ) -> None:
     """What the audit log says about one decision, item, reviewer or policy version."""

@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from moderation.cli import policy_backtest, policy_rollouts, policy_versions
+from moderation.cli.options import DatabaseUrl
 from moderation.cli.policy_reports import (
-    DatabaseUrl,
     Folder,
     existing_database,
     print_problems,

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from moderation.cli.policy_reports import DatabaseUrl, existing_database, moment
+from moderation.cli.options import DatabaseUrl
+from moderation.cli.policy_reports import existing_database, moment
 from moderation.errors import ModerationError
 from moderation.settings import Settings
 from moderation.taxonomy import CATEGORY_IDS, category

@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 Folder = Annotated[
     Path | None, typer.Argument(help="Folder of packs; default: MODERATION_POLICIES_DIR.")
 ]
-DatabaseUrl = Annotated[
-    str | None,
-    typer.Option("--database", help="SQLAlchemy URL; default: MODERATION_DATABASE_URL."),
-]
 
 
 class BadMoment(ModerationError):

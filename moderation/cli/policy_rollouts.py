@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from moderation.cli.policy_reports import DatabaseUrl
+from moderation.cli.options import DatabaseUrl
 from moderation.errors import ModerationError
 from moderation.policy.rollout import DIRECTIONS
 

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from moderation.cli.policy_reports import DatabaseUrl, moment, print_problems
+from moderation.cli.options import DatabaseUrl
+from moderation.cli.policy_reports import moment, print_problems
 from moderation.policy import PackSet
 from moderation.policy.lint import lint
 from moderation.policy.packs import read_pack_files

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from moderation.cli.options import DatabaseUrl
 from moderation.records import (
     delete_expired_content,
     erase_author,
@@ -18,10 +19,6 @@ from moderation.records.retention import Deleted
 
 app = typer.Typer(no_args_is_help=True)
 
-_Url = Annotated[
-    str | None,
-    typer.Option("--database", help="SQLAlchemy URL; default: MODERATION_DATABASE_URL."),
-]
 
 _By = Annotated[
     str,
@@ -35,7 +32,7 @@ _By = Annotated[
 def run(
     days: Annotated[float, typer.Option(min=1, help="Content received before so many days goes.")],
     by: _By,
-    database: _Url = None,
+    database: DatabaseUrl = None,
 ) -> None:
     """Delete the content of old items and conversations; decisions, hashes and counts stay."""
     with open_database(database) as opened:
@@ -47,7 +44,7 @@ def run(
 def erase(
     author: Annotated[str, typer.Argument(help="The platform's id of the person.")],
     by: _By,
-    database: _Url = None,
+    database: DatabaseUrl = None,
 ) -> None:
     """Erase a person's data on their request; a legal hold stops it."""
     with open_database(database) as opened:
@@ -60,7 +57,7 @@ def hold(
     by: _By,
     item: Annotated[str | None, typer.Option(help="Keep the content of this item.")] = None,
     author: Annotated[str | None, typer.Option(help="Keep the content of this author.")] = None,
-    database: _Url = None,
+    database: DatabaseUrl = None,
 ) -> None:
     """Keep content until the hold is lifted; prints the number of the hold."""
     with open_database(database) as opened:
@@ -72,7 +69,7 @@ def hold(
 def lift(
     number: Annotated[int, typer.Argument(help="The number of the hold.")],
     by: _By,
-    database: _Url = None,
+    database: DatabaseUrl = None,
 ) -> None:
     """Lift a hold; the content may be deleted again."""
     with open_database(database) as opened:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from moderation.cli.options import DatabaseUrl
 from moderation.items import Surface
 from moderation.queue import golden_to_renew
 from moderation.records import (
@@ -23,10 +24,6 @@ from moderation.records import (
 
 app = typer.Typer(no_args_is_help=True)
 
-_Url = Annotated[
-    str | None,
-    typer.Option("--database", help="SQLAlchemy URL; default: MODERATION_DATABASE_URL."),
-]
 _Name = Annotated[str, typer.Argument(help="The name they sign in with.")]
 _Languages = Annotated[str | None, typer.Option(help="What they read: zh,en,es (comma-separated).")]
 _Surfaces = Annotated[
@@ -75,7 +72,7 @@ def create(
     no_password: Annotated[
         bool, typer.Option("--no-password", help="They cannot sign in with a password.")
     ] = False,
-    database: _Url = None,
+    database: DatabaseUrl = None,
 ) -> None:
     """Add a reviewer; the password is asked for."""
     password = None if no_password else _ask_password(password_stdin)
@@ -109,7 +106,7 @@ def change(
     disabled: Annotated[
         bool | None, typer.Option("--disable/--enable", help="Whether they may sign in.")
     ] = None,
-    database: _Url = None,
+    database: DatabaseUrl = None,
 ) -> None:
     """Change what is given, keep the rest."""
     new_password = _ask_password(password_stdin) if password or password_stdin else None
@@ -133,7 +130,7 @@ def change(
 @app.command(name="list")
 def show(
     everybody: Annotated[bool, typer.Option("--all", help="The disabled ones too.")] = False,
-    database: _Url = None,
+    database: DatabaseUrl = None,
 ) -> None:
     """All reviewers. What they opted out of is their own business and not shown."""
     with open_database(database) as opened:
@@ -161,7 +158,7 @@ def golden(
     within_days: Annotated[
         float, typer.Option(min=0, help="Those whose time ends within so many days, too.")
     ] = 30.0,
-    database: _Url = None,
+    database: DatabaseUrl = None,
 ) -> None:
     """Golden items to renew: does their answer still hold? Oldest first."""
     with open_database(database) as opened:

@@ -248,10 +248,20 @@ def place_hold(
     item_id: str | None = None,
     author_id: str | None = None,
 ) -> LegalHold:
-    """Keep the content of an item, or of all items of an author, until the hold is lifted."""
+    """Keep the content of an item, or of all items of an author, until the hold is lifted.
+
+    Raises:
+        ContentHeld: both or neither are named, or no reason is given.
+        NotFound: no item and no conversation of that id is stored. An author may be held before
+            anything of theirs is.
+    """
     if (item_id is None) == (author_id is None):
         raise ContentHeld("name either an item or an author to hold")
+    if not reason.strip():
+        raise ContentHeld("say why it has to be kept")
     with database.write() as session:
+        if item_id is not None and not _is_stored(session, item_id):
+            raise NotFound(f"no item or conversation {item_id!r} is stored; nothing would be kept")
         now = database.now(session)
         hold = LegalHold(
             item_id=item_id, author_id=author_id, reason=reason, placed_by=by, placed_at=now
@@ -260,6 +270,13 @@ def place_hold(
         session.flush()
         audit.append(session, at=now, actor=by, action="hold_placed", subject=f"hold:{hold.id}")
         return hold
+
+
+def _is_stored(session: Session, item_id: str) -> bool:
+    if session.get(StoredConversation, item_id) is not None:
+        return True
+    query = select(col(StoredItem.key)).where(col(StoredItem.id) == item_id).limit(1)
+    return session.execute(query).first() is not None
 
 
 def lift_hold(database: Database, hold_id: int, *, by: str) -> None:

@@ -161,6 +161,7 @@ def _load_engine(threads: int, *, openvino: bool) -> Any:
     except Exception as error:
         raise ModelUnavailable(
             f"the text reader cannot be loaded: {error}; reinstall the package rapidocr"
+            f"{', or openvino, or uninstall the latter' if openvino else ''}"
         ) from error
     return engine
 

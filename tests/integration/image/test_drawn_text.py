@@ -134,7 +134,6 @@ def test_threads_share_one_reader(reader, drawn_page):
 
 
 def test_both_runtimes_read_the_same_also_side_by_side(stored_page):
-    pytest.importorskip("openvino")
     names = ("chinese", "japanese", "chinese")
     pictures = [np.asarray(stored_page(name).convert("RGB")) for name in names]
     by_onnx = TextRecogniser(threads=2, openvino=False).lines_of_all(pictures)

@@ -16,6 +16,7 @@ from moderation.policy import PackSet
 from moderation.queue import record_screenings
 from moderation.records import (
     Database,
+    PolicyRollout,
     ShadowVerdict,
     approve_policy,
     load_verdicts,
@@ -140,13 +141,21 @@ def test_trouble_with_the_database_changes_nothing(
     assert "policy_versions" in in_force.problem
 
 
-def test_a_shadow_is_stored_beside_what_acts_and_opens_no_job(
-    database: Database, in_force: PolicyInForce, judge: Screener, shipped: PackSet
-) -> None:
+def shadowed(
+    database: Database, in_force: PolicyInForce, shipped: PackSet
+) -> tuple[PackSet, PolicyRollout]:
+    """A stricter version that runs as a shadow, and its trial."""
     packs = holding_hate_from(shipped, "0.70")
     propose_policy(database, packs.content_hash, packs.files, by="ana")
     rollout = start_rollout(database, packs.content_hash, percent=0, by="ana")
     in_force.refresh()
+    return packs, rollout
+
+
+def test_a_shadow_is_stored_beside_what_acts_and_opens_no_job(
+    database: Database, in_force: PolicyInForce, judge: Screener, shipped: PackSet
+) -> None:
+    packs, rollout = shadowed(database, in_force, shipped)
     harmless = judged(judge, 1, score=0.01)
     screenings = [*judged(judge, 3)[1:], *harmless]
     recorded = record_screenings(database, [(s.item, s) for s in screenings])
@@ -182,10 +191,7 @@ def test_content_that_comes_again_is_seen_by_a_trial_that_began_since(
     database: Database, in_force: PolicyInForce, judge: Screener, shipped: PackSet
 ) -> None:
     record_screenings(database, [(s.item, s) for s in judged(judge)])
-    packs = holding_hate_from(shipped, "0.70")
-    propose_policy(database, packs.content_hash, packs.files, by="ana")
-    rollout = start_rollout(database, packs.content_hash, percent=0, by="ana")
-    in_force.refresh()
+    _, rollout = shadowed(database, in_force, shipped)
     for _ in range(2):
         record_screenings(database, [(s.item, s) for s in [*judged(judge), *judged(judge)]])
     with database.read() as session:
@@ -202,10 +208,7 @@ def test_content_that_comes_again_is_seen_by_a_trial_that_began_since(
 def test_content_that_is_judged_twice_during_a_trial_counts_once(
     database: Database, in_force: PolicyInForce, judge: Screener, shipped: PackSet
 ) -> None:
-    packs = holding_hate_from(shipped, "0.70")
-    propose_policy(database, packs.content_hash, packs.files, by="ana")
-    rollout = start_rollout(database, packs.content_hash, percent=0, by="ana")
-    in_force.refresh()
+    _, rollout = shadowed(database, in_force, shipped)
     for version in ("1", "2"):
         again = [
             replace(s, assessment=s.assessment.model_copy(update={"models": {"text": version}}))

@@ -177,3 +177,14 @@ def test_the_command_line_says_what_it_deleted(small_house: House) -> None:
     assert done.exit_code == 0, done.output
     assert "1 items, 0 conversations and 0 files" in done.output
     assert "1 items stay until somebody has decided them" in done.output
+
+
+def test_a_hold_on_an_item_that_is_not_stored_is_refused(house: House) -> None:
+    with pytest.raises(NotFound, match="misspelt"):
+        place_hold(house.database, reason="case 12", by="legal", item_id="misspelt")
+
+
+def test_a_hold_says_why(house: House) -> None:
+    house.post(WORDS, review=False, author={"id": "writer"})
+    with pytest.raises(ContentHeld, match="why"):
+        place_hold(house.database, reason=" ", by="legal", author_id="writer")
