@@ -68,6 +68,9 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def _schema(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
+        if first["type"] == "json_invalid":
+            why = f"{first['ctx']['error']}, at character {first['loc'][-1]}"
+            return error_response(422, f"the body is not JSON: {why}", code="json_invalid")
         path = ".".join(str(part) for part in first["loc"][1:])
         message = f"{path}: {first['msg']}" if path else first["msg"]
         return error_response(422, message, param=path or None, code=first["type"])

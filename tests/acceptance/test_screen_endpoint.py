@@ -134,6 +134,19 @@ def test_an_unknown_region_is_named(service: RunningService) -> None:
     assert "'UK'" in answer.json()["error"]["message"]
 
 
+def test_a_body_that_is_not_json_is_told_where(service: RunningService) -> None:
+    answer = httpx.post(
+        f"{service.url}/v1/screen",
+        content=b'{"item": {"id": "1", "text": 5',
+        headers={"content-type": "application/json"},
+    )
+    error = answer.json()["error"]
+    assert answer.status_code == 422
+    assert error["param"] is None
+    assert "not JSON" in error["message"]
+    assert "at character 30" in error["message"]
+
+
 @pytest.mark.parametrize("body", [b"{", b"[]", b"", b'{"item": 5}', b"\xff\xfe"])
 def test_a_body_that_is_no_request_is_a_clear_error(service: RunningService, body: bytes) -> None:
     answer = httpx.post(
