@@ -2,14 +2,14 @@
 
 A data folder holds ``train/``, ``dev/`` and ``test/`` with one parquet file per source; columns
 are ``text``, ``lang``, ``source``, ten label columns (1, 0 or null for unknown), and ``weak0`` and
-``weak1``: labels that are only probable. The seed corpus is part of the package and labels all
-thirteen outputs in every row.
+``weak1``: names of labels that are probably 0 or 1, with commas between them. The seed corpus is
+part of the package and labels all thirteen outputs in every row.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,8 @@ def read_parquet(file: Path) -> Iterator[LabelledText]:
 
 def _of_record(row: Mapping[str, Any]) -> LabelledText:
     labels = {n: float(row[n]) for n in LABELS if row.get(n) is not None}
-    weak = dict.fromkeys(row.get("weak0") or (), 0.0) | dict.fromkeys(row.get("weak1") or (), 1.0)
+    zeros, ones = _names(row.get("weak0")), _names(row.get("weak1"))
+    weak = dict.fromkeys(zeros, 0.0) | dict.fromkeys(ones, 1.0)
     return LabelledText(
         row["text"],
         row["lang"],
@@ -104,6 +105,11 @@ def _of_record(row: Mapping[str, Any]) -> LabelledText:
         labels,
         {n: v for n, v in weak.items() if n in LABELS and n not in labels},
     )
+
+
+def _names(cell: str | Sequence[str] | None) -> Sequence[str]:
+    """A list of labels, or one with commas between them."""
+    return cell.split(",") if isinstance(cell, str) else cell or ()
 
 
 def read_seed(*, kept_back: bool) -> Iterator[LabelledText]:

@@ -7,7 +7,9 @@ import random
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as parquet
 import pytest
+from pyarrow import Table
 
 from moderation.tuning.training import loss_of
 from moderation.tuning.training_evasion import disguise, vary_placeholders
@@ -122,6 +124,20 @@ def test_targets_mark_unknown_labels_with_no_weight() -> None:
     assert weight[OUTPUTS.index("toxicity")] == 1
     assert weight[OUTPUTS.index("hate")] == pytest.approx(0.2)
     assert weight.sum() == pytest.approx(1.2)
+
+
+def test_probable_labels_are_read_from_their_column(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    rows: list[dict[str, object]] = [
+        {"text": "a", "toxicity": 1, "weak0": "fraud,spam", "weak1": "hate,toxicity"},
+        {"text": "b", "toxicity": None, "weak0": None, "weak1": ""},
+    ]
+    table = Table.from_pylist([row | {"lang": "en", "source": "s"} for row in rows])
+    parquet.write_table(table, tmp_path / "train" / "s.parquet")
+    first, second = read_split(tmp_path, "train")
+    assert first.weak == {"fraud": 0.0, "spam": 0.0, "hate": 1.0}
+    assert first.labels == {"toxicity": 1.0}
+    assert not second.weak
 
 
 def test_rare_languages_and_labels_are_drawn_more_often() -> None:
