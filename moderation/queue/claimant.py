@@ -29,7 +29,8 @@ class Claimant:
     newest_route: int | None
     newest_decision: int | None  #: of this reviewer
     leases_ended: bool  #: some job has to go back into the queue first
-    clocks_ended: bool  #: something overdue was not noted yet, or an appeal has to move ahead
+    clocks_ended: bool  #: something overdue was not noted yet
+    appeals_urgent: bool  #: an appeal has to move ahead
     diary: Sequence[DiaryEntry]  #: what they saw in the last day, oldest first
 
 
@@ -51,7 +52,7 @@ def read_claimant(
     row = connection.exec_driver_sql(_statement(connection.dialect.name), values).first()
     if row is None:
         raise NotFound(f"no reviewer {reviewer_id!r}; `moderation reviewers list` shows all")
-    now, newest_route, newest_decision, leases_ended, clocks_ended, diary, *columns = row
+    now, newest_route, newest_decision, leases_ended, clocks_ended, urgent, diary, *columns = row
     plain, lists = columns[: len(_PLAIN)], columns[len(_PLAIN) :]
     person = _person(tuple(plain), tuple(lists))
     if person.disabled_at is not None:
@@ -63,6 +64,7 @@ def read_claimant(
         newest_decision,
         bool(leases_ended),
         bool(clocks_ended),
+        bool(urgent),
         read_diary(diary),
     )
 
@@ -83,17 +85,19 @@ def _statement(dialect: str) -> str:
         )
     # Lists as text on both databases, so that equal rows give the person that is known already.
     names = ", ".join([f"r.{name}" for name in _PLAIN] + [f"CAST(r.{n} AS text)" for n in _LISTS])
+    ended = "SELECT lease_until FROM jobs WHERE state = 'claimed' AND lease_until IS NOT NULL"
     # Only names of columns are put together here, never a value.
     return driver_sql(
         dialect,
         "SELECT t.now, (SELECT max(id) FROM routes), "  # noqa: S608
         "(SELECT id FROM decisions WHERE reviewer_id = r.id ORDER BY decided_at DESC LIMIT 1), "
-        "EXISTS (SELECT 1 FROM jobs WHERE state = 'claimed' "
-        "AND (lease_until < t.now OR lease_until > t.now + :ahead)), "
-        "EXISTS (SELECT 1 FROM jobs WHERE breached_at IS NULL "
-        "AND state IN ('open', 'claimed') AND due_at < t.now) "
-        "OR EXISTS (SELECT 1 FROM jobs WHERE kind = 'appeal' AND state = 'open' AND lane = 2 "
-        "AND due_at < t.now + :urgent), "
+        # The ends of indexes: looked up, however much waits or is held.
+        f"COALESCE(({ended} ORDER BY lease_until LIMIT 1) < t.now, FALSE) "
+        f"OR COALESCE(({ended} ORDER BY lease_until DESC LIMIT 1) > t.now + :ahead, FALSE), "
+        "COALESCE((SELECT due_at FROM jobs WHERE breached_at IS NULL "
+        "AND state IN ('open', 'claimed') ORDER BY due_at LIMIT 1) < t.now, FALSE), "
+        "COALESCE((SELECT due_at FROM jobs WHERE kind = 'appeal' AND state = 'open' AND lane = 2 "
+        "ORDER BY due_at LIMIT 1) < t.now + :urgent, FALSE), "
         f"({diary_sql(dialect)} WHERE reviewer_id = r.id AND at > t.now - 86400), "
         f"{names} FROM reviewers r CROSS JOIN (SELECT {now} AS now) t WHERE r.id = :me",
     )

@@ -119,16 +119,20 @@ def withdraw_overturned(session: Session, item_key: int, now: float) -> None:
     )
 
 
-def maybe_plant(session: Session, claimant: Claimant, rules: QueueRules, wish: Wish) -> Job | None:
-    """A golden item for this claim, if it is one of the share: already claimed by the reviewer.
+def is_due(claimant: Claimant, rules: QueueRules) -> bool:
+    """Whether this claim is one of the share that gets a golden item, if there is one.
 
     Claims after the same decision fall or do not fall into the share together.
     """
+    lot = f"{claimant.person.id}:{claimant.newest_decision}"
+    return rules.golden_share > 0 and is_sampled(lot, rules.golden_share, "golden")
+
+
+def maybe_plant(session: Session, claimant: Claimant, rules: QueueRules, wish: Wish) -> Job | None:
+    """A golden item for this claim, if one is due: already claimed by the reviewer."""
+    if not is_due(claimant, rules):
+        return None
     reviewer, now = claimant.person, claimant.now
-    if rules.golden_share <= 0:
-        return None
-    if not is_sampled(f"{reviewer.id}:{claimant.newest_decision}", rules.golden_share, "golden"):
-        return None
     found = _unseen(session, reviewer, wish, now - rules.golden_days * 86_400)
     if found is None:
         return None

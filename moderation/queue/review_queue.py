@@ -37,9 +37,9 @@ from moderation.records.queue_tables import IS_CLAIMED, Decision, Job, JobEvent,
 #: A reviewer's presence is written at most this often, in seconds.
 _PRESENCE_EVERY = 60.0
 
-#: Breached clocks and urgent appeals are looked for at most this often, in seconds, and so few are
-#: noted in one claim that it does not wait for them; `tend` notes many.
-_TEND_EVERY = 0.1
+#: Breached clocks are noted by claims at most this often, in seconds, and so few in one claim that
+#: it does not wait for them; `tend` notes many.
+_NOTE_EVERY = 0.1
 _NOTED_BY_CLAIM, _NOTED_BY_TEND = 4, 500
 
 
@@ -49,7 +49,7 @@ class Queue:
     def __init__(self, database: Database, rules: QueueRules | None = None) -> None:
         self.database = database
         self.rules = rules or QueueRules()
-        self._tended = float("-inf")
+        self._noted = float("-inf")
         self._routing = Routing()
 
     # --- taking ---
@@ -80,10 +80,18 @@ class Queue:
         wish = Wish.of(queues, languages, surfaces, regions)
         # No need to wait for the disk: a claim that a power cut forgets is a job that is open
         # again, and its holder is refused at the next write, as after any lease that ended.
-        with self.database.write(durable=False, one_plan=True) as session:
+        with self.database.write_briefly() as session:
             claimant = read_claimant(session, self.database, _name(reviewer), self.rules)
             now = claimant.now
-            self._tend(session, now, claimant.leases_ended, claimant.clocks_ended)
+            if claimant.leases_ended or golden.is_due(claimant, self.rules):
+                self.database.together(session)
+            if claimant.leases_ended:
+                claiming.expire_leases(session, now, self.rules.lease_seconds)
+            if claimant.clocks_ended and abs(now - self._noted) >= _NOTE_EVERY:
+                self._noted = now
+                rounds.note_breaches(session, now, _NOTED_BY_CLAIM)
+            if claimant.appeals_urgent:
+                appeals.move_ahead(session, now, self.rules)
             diary = exposure.standing(claimant.diary, now, self.rules)
             exposure.refuse_above_cap(diary)
             self._mark_present(session, claimant.person, now)
@@ -342,26 +350,12 @@ class Queue:
     def tend(self) -> None:
         """Expire leases, note breached clocks, move urgent appeals ahead. `claim` does it too."""
         with self.database.write() as session:
-            self._tended = float("-inf")
             now = self.database.now(session)
-            self._tend(session, now, leases_ended=True, clocks_ended=True, most=_NOTED_BY_TEND)
+            claiming.expire_leases(session, now, self.rules.lease_seconds)
+            rounds.note_breaches(session, now, _NOTED_BY_TEND)
+            appeals.move_ahead(session, now, self.rules)
 
     # --- inside ---
-
-    def _tend(
-        self,
-        session: Session,
-        now: float,
-        leases_ended: bool,
-        clocks_ended: bool,
-        most: int = _NOTED_BY_CLAIM,
-    ) -> None:
-        if leases_ended:
-            claiming.expire_leases(session, now, self.rules.lease_seconds)
-        if clocks_ended and abs(now - self._tended) >= _TEND_EVERY:
-            self._tended = now
-            rounds.note_breaches(session, now, most)
-            appeals.move_ahead(session, now, self.rules)
 
     def _keep_draft(self, claimed: ClaimedJob, draft: Mapping[str, Any]) -> None:
         """What somebody wrote too late stays in the job's history."""

@@ -10,7 +10,8 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,7 +23,7 @@ from sqlmodel import Session
 from moderation.records import schema
 from moderation.records.engines import (
     name_of,
-    opened_with,
+    not_waiting_for_the_disk,
     parse_url,
     postgresql_engine,
     sqlite_engine,
@@ -46,11 +47,8 @@ class Database:
         # Threads of one process queue here, in order, instead of polling SQLite's file lock.
         self._turn = threading.Lock()
         self._writing = engine.execution_options(moderation_write=True)
-        self._opened = {
-            (durable, one_plan): opened_with(self._writing, durable, one_plan)
-            for durable in (True, False)
-            for one_plan in (True, False)
-        }
+        self._not_waiting = not_waiting_for_the_disk(self._writing)
+        self._brief = None if self.is_sqlite else postgresql_engine(engine.url, brief=True)
 
     @property
     def is_sqlite(self) -> bool:
@@ -94,28 +92,43 @@ class Database:
                 session.close()
 
     @contextmanager
-    def write(self, *, durable: bool = True, one_plan: bool = False) -> Iterator[Session]:
+    def write(self, *, durable: bool = True) -> Iterator[Session]:
         """One transaction: committed at the end of the block, rolled back if it raises.
 
         Args:
             durable: wait until the disk has it. False only for what may be lost when the plug is
                 pulled, such as the renewal of a lease.
-            one_plan: PostgreSQL plans each statement once per connection, whatever its values; for
-                statements whose planning takes longer than running them.
 
         Raises:
             DatabaseUnavailable: the database cannot be reached or written, or its disk is full.
         """
-        if self.is_sqlite:
-            with self._turn, self._transaction(durable, one_plan) as session:
-                yield session
-        else:
-            with self._transaction(durable, one_plan) as session:
-                yield session
+        with self._own_turn(), self._transaction(partial(self._connect, durable)) as session:
+            yield session
 
     @contextmanager
-    def _transaction(self, durable: bool, one_plan: bool) -> Iterator[Session]:
-        with self._translated(), self._connect(durable, one_plan) as connection:
+    def write_briefly(self) -> Iterator[Session]:
+        """Like `write(durable=False)`, for blocks of one or two statements that run often: on
+        PostgreSQL each is a transaction of its own, which saves the way there and back for the
+        beginning and the end, until `together` is called.
+
+        Raises:
+            DatabaseUnavailable: as `write`.
+        """
+        with self._own_turn(), self._transaction(self._connect_briefly) as session:
+            yield session
+
+    def together(self, session: Session) -> None:
+        """From here to the end of a `write_briefly` all is one transaction; it is already on
+        SQLite."""
+        if not self.is_sqlite:
+            session.connection().exec_driver_sql("BEGIN")
+
+    def _own_turn(self) -> AbstractContextManager[object]:
+        return self._turn if self.is_sqlite else nullcontext()
+
+    @contextmanager
+    def _transaction(self, connect: Callable[[], Connection]) -> Iterator[Session]:
+        with self._translated(), connect() as connection:
             # Objects stay readable after the commit: a caller may keep what it has written.
             session = Session(connection, expire_on_commit=False)
             try:
@@ -125,14 +138,17 @@ class Database:
             finally:
                 session.close()
 
-    def _connect(self, durable: bool, one_plan: bool) -> Connection:
+    def _connect(self, durable: bool) -> Connection:
         if not self.is_sqlite:
-            return self._opened[durable, one_plan].connect()
+            return (self._writing if durable else self._not_waiting).connect()
         connection = self._writing.connect()
         raw = connection.connection.dbapi_connection
         if raw is not None and not connection.in_transaction():
             raw.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         return connection
+
+    def _connect_briefly(self) -> Connection:
+        return self._connect(durable=False) if self._brief is None else self._brief.connect()
 
     def migrate(self) -> bool:
         """Bring the tables to this version of the workbench; True if anything was changed.
@@ -158,6 +174,8 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+        if self._brief is not None:
+            self._brief.dispose()
 
     def __enter__(self) -> Self:
         return self

@@ -112,21 +112,32 @@ def sqlite_engine(url: URL) -> Engine:
     return engine
 
 
-def postgresql_engine(url: URL) -> Engine:
+#: Compiling a statement takes longer than running any of ours.
+_OPTIONS = ("jit=off",)
+_BRIEF = ("synchronous_commit=off", "plan_cache_mode=force_generic_plan")
+
+
+def postgresql_engine(url: URL, *, brief: bool = False) -> Engine:
     """Connections that are looked at, not asked, before they are used again.
+
+    Args:
+        brief: for transactions of one statement, which begin and end with it: they do not wait
+            for the disk, and a statement is planned once per connection, whatever its values.
 
     Raises:
         DatabaseUnavailable: the driver is not installed.
     """
+    options = (*_OPTIONS, *_BRIEF) if brief else _OPTIONS
     try:
         engine = create_engine(
             url,
             pool_size=16,
-            max_overflow=64,
+            # Together less than the hundred that a server allows unless told otherwise.
+            max_overflow=16 if brief else 48,
             pool_use_lifo=True,
             json_serializer=_json,
-            # Compiling a statement takes longer than running any of ours.
-            connect_args={"options": "-c jit=off"},
+            isolation_level="AUTOCOMMIT" if brief else "READ COMMITTED",
+            connect_args={"options": " ".join(f"-c {option}" for option in options)},
         )
     except (NoSuchModuleError, ModuleNotFoundError):
         raise DatabaseUnavailable(
@@ -150,20 +161,13 @@ def postgresql_engine(url: URL) -> Engine:
     return engine
 
 
-def opened_with(engine: Engine, durable: bool, one_plan: bool) -> Engine:
-    """The engine whose transactions begin with these settings, in one round trip."""
-    settings = [
-        f"SET LOCAL {setting}"
-        for setting, used in (
-            ("synchronous_commit = off", not durable),
-            ("plan_cache_mode = force_generic_plan", one_plan),
-        )
-        if used
-    ]
-    if not settings:
+def not_waiting_for_the_disk(engine: Engine) -> Engine:
+    """The engine whose commits do not wait for the disk, said in one round trip on PostgreSQL;
+    SQLite's connections are told one by one."""
+    if engine.dialect.name == "sqlite":
         return engine
     # The driver would send its own BEGIN, apart from ours.
-    opening = "; ".join(["BEGIN", *settings])
+    opening = "BEGIN; SET LOCAL synchronous_commit = off"
     return engine.execution_options(isolation_level="AUTOCOMMIT", moderation_opening=opening)
 
 
