@@ -133,7 +133,7 @@ def postgresql_engine(url: URL, *, brief: bool = False) -> Engine:
             url,
             pool_size=16,
             # Together less than the hundred that a server allows unless told otherwise.
-            max_overflow=16 if brief else 48,
+            max_overflow=48 if brief else 16,
             pool_use_lifo=True,
             json_serializer=_json,
             isolation_level="AUTOCOMMIT" if brief else "READ COMMITTED",

@@ -18,6 +18,7 @@ import torch
 
 from moderation.classifiers.text.calibration import ANY_LANGUAGE, Calibration, Floats, Line
 from moderation.classifiers.text.model import ENCOURAGEMENT, ModelDescription, TextModel
+from moderation.tuning.rereading import reread
 from moderation.tuning.training_patterns import Harmless
 from moderation.tuning.training_rows import (
     EVALUATION_ONLY,
@@ -59,7 +60,7 @@ def calibration_rows(data: Path | None, seed: int, rows_per_source: int) -> list
     """Rows that nothing was trained on, at most so many per source, plus look-alikes."""
     generator = random.Random(seed)  # noqa: S311 - sampling, not secrets
     by_source: dict[str, list[LabelledText]] = {"seed": list(read_seed(kept_back=True))}
-    for row in read_split(data, "dev") if data is not None else ():
+    for row in reread(read_split(data, "dev"), unread=False) if data is not None else ():
         if row.source in EVALUATION_ONLY:
             continue
         by_source.setdefault(row.source, []).append(row)

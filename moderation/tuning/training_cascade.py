@@ -31,6 +31,7 @@ from moderation.classifiers.text.first_stage import (
 from moderation.classifiers.text.model import ENCOURAGEMENT, TextModel
 from moderation.classifiers.text.normalise import readings
 from moderation.classifiers.text.windows import Window
+from moderation.tuning.rereading import reread
 from moderation.tuning.training_evasion import disguise
 from moderation.tuning.training_patterns import Harmless
 from moderation.tuning.training_rows import EVALUATION_ONLY, LabelledText, read_seed, read_split
@@ -161,7 +162,7 @@ def choose_threshold(
 
 
 def _training_rows(data: Path | None, rng: random.Random) -> list[LabelledText]:
-    public: Iterable[LabelledText] = read_split(data, "train") if data is not None else ()
+    public: Iterable[LabelledText] = reread(read_split(data, "train")) if data is not None else ()
     rows = _capped((r for r in public if r.source not in EVALUATION_ONLY), _GLANCE_ROWS, rng)
     harmless = Harmless()
     return [
@@ -172,7 +173,7 @@ def _training_rows(data: Path | None, rng: random.Random) -> list[LabelledText]:
 
 
 def _development_rows(data: Path | None, rng: random.Random) -> list[LabelledText]:
-    public: Iterable[LabelledText] = read_split(data, "dev") if data is not None else ()
+    public: Iterable[LabelledText] = reread(read_split(data, "dev")) if data is not None else ()
     harmless = Harmless()
     return [
         *_capped((r for r in public if r.source not in EVALUATION_ONLY), 10**9, rng),

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from moderation.classifiers.text.network import pad_batch
 from moderation.classifiers.text.windows import readable
+from moderation.tuning.rereading import reread
 from moderation.tuning.training_evasion import disguise, vary_placeholders
 from moderation.tuning.training_patterns import Adverts, FunctionalPairs, Harmless
 from moderation.tuning.training_recipe import InvalidRecipe, Recipe
@@ -42,12 +43,15 @@ class Mixture:
         self._recipe = recipe
         weights = recipe.source_weights
         pools: dict[str, list[LabelledText]] = {
-            "seed": [weighted(row, weights) for row in read_seed(kept_back=False)]
+            "seed": [
+                weighted(row, weights)
+                for row in read_seed(kept_back=False, weights=recipe.seed_weights)
+            ]
         }
         if data is not None:
             pools["public"] = [
                 weighted(row, weights)
-                for row in read_split(data, "train")
+                for row in reread(read_split(data, "train"))
                 if row.source not in EVALUATION_ONLY
             ]
         self._pools = pools

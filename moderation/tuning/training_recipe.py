@@ -41,6 +41,7 @@ class Recipe(BaseModel):
     disguised: float = Field(ge=0, le=1)
     shares: dict[str, float]
     source_weights: dict[str, float] = Field(default_factory=dict)
+    seed_weights: dict[str, float] = Field(default_factory=dict)  #: by file of the seed corpus
     held_out_functions: tuple[str, ...] = ()
     held_out_languages: tuple[str, ...] = ()
     calibration_rows: int = Field(default=400, gt=0)  #: of each source, at most

@@ -112,9 +112,16 @@ def _names(cell: str | Sequence[str] | None) -> Sequence[str]:
     return cell.split(",") if isinstance(cell, str) else cell or ()
 
 
-def read_seed(*, kept_back: bool) -> Iterator[LabelledText]:
-    """Rows of the seed corpus: those for training, or the blocks kept back from it."""
+def read_seed(
+    *, kept_back: bool, weights: Mapping[str, float] | None = None
+) -> Iterator[LabelledText]:
+    """Rows of the seed corpus: those for training, or the blocks kept back from it.
+
+    Args:
+        weights: of the rows of a file, by its name; 1 if not given.
+    """
     for file in sorted((SEED_FOLDER / "corpus").glob("*.jsonl")):
+        weight = (weights or {}).get(file.stem, 1.0)
         with file.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines):
                 if (number // _BLOCK % _BLOCKS == _KEPT_BACK) is not kept_back:
@@ -123,7 +130,7 @@ def read_seed(*, kept_back: bool) -> Iterator[LabelledText]:
                 if "turns" in record:
                     yield from _of_conversation(record)
                 else:
-                    yield _of_seed(record)
+                    yield replace(_of_seed(record), weight=weight)
 
 
 def _full(names: list[str]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import random
 from pathlib import Path
@@ -11,6 +12,7 @@ import pyarrow.parquet as parquet
 import pytest
 from pyarrow import Table
 
+from moderation.tuning.rereading import READINGS, digest, reread
 from moderation.tuning.training import loss_of
 from moderation.tuning.training_evasion import disguise, vary_placeholders
 from moderation.tuning.training_mixture import Mixture
@@ -138,6 +140,40 @@ def test_probable_labels_are_read_from_their_column(tmp_path: Path) -> None:
     assert first.weak == {"fraud": 0.0, "spam": 0.0, "hate": 1.0}
     assert first.labels == {"toxicity": 1.0}
     assert not second.weak
+
+
+def test_rows_that_were_read_again_carry_the_second_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "reread").mkdir()
+    readings = {"about a group": "group", "a question": "harmless"}
+    lines = [f"{digest(text)},{reading}" for text, reading in readings.items()]
+    (tmp_path / "reread" / "forum.csv").write_text("\n".join(["sha256,reading", *lines, ""]))
+    monkeypatch.setattr("moderation.tuning.rereading.SEED_FOLDER", tmp_path)
+    toxic, fine = {"toxicity": 1.0}, {"toxicity": 0.0}
+    rows = [
+        LabelledText("about a group", "zh", "forum", fine, {"hate": 0.0, "spam": 0.0}),
+        LabelledText("a question", "zh", "forum", toxic),
+        LabelledText("called toxic, read by nobody", "zh", "forum", toxic),
+        LabelledText("called harmless, read by nobody", "zh", "forum", fine),
+        LabelledText("of another source", "zh", "elsewhere", toxic),
+    ]
+    group, question, unread, other = reread(rows)
+    assert group.labels == {"toxicity": 1.0, "hate": 1.0}
+    assert group.weak == {"spam": 0.0}
+    assert question.labels == {"toxicity": 0.0, "harassment": 0.0, "hate": 0.0}
+    assert {group.source, question.source} == {"forum_reread"}
+    assert unread == rows[3]
+    assert other == rows[4]
+    assert len(list(reread(rows, unread=False))) == 3
+
+
+def test_every_second_reading_is_one_of_four() -> None:
+    for file in (SEED_FOLDER / "reread").glob("*.csv"):
+        with file.open(encoding="utf-8", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+        assert len({row["sha256"] for row in rows}) == len(rows) > 1000
+        assert {row["reading"] for row in rows} == set(READINGS)
 
 
 def test_rare_languages_and_labels_are_drawn_more_often() -> None:
