@@ -243,19 +243,49 @@ def _likenesses(session: Session, job_ids: Collection[int]) -> dict[int, tuple[i
 def _strengthen(session: Session, leader: Job, member: Job) -> None:
     """A leader speaks for all: together they reach more people, and the shortest clock counts."""
     leader.views_per_minute += member.views_per_minute
+    leader.parts = {**leader.parts, "copies": int(leader.parts.get("copies", 0)) + 1}
+    _lift(session, leader, member)
+
+
+def _lift(session: Session, leader: Job, member: Job) -> None:
+    parts = dict(leader.parts)
+    if member.lane < leader.lane and member.parts.get("lane_reason"):
+        parts["lane_reason"] = member.parts["lane_reason"]
+    if member.severity < leader.severity:
+        # Who may see the worst of them may see them all.
+        leader.category = member.category
+    leader.parts = parts
     leader.probability = max(leader.probability, member.probability)
     leader.severity = min(leader.severity, member.severity)
+    leader.min_seniority = max(leader.min_seniority, member.min_seniority)
     leader.lane = min(leader.lane, member.lane)
     leader.due_at = min(leader.due_at, member.due_at)
     minutes = max((leader.due_at - leader.opened_at) / 60, 1.0)
     leader.weight = opening_weight(
         leader.severity, leader.probability, leader.views_per_minute, minutes, leader.reliability
     )
-    parts = dict(leader.parts)
-    parts["copies"] = int(parts.get("copies", 0)) + 1
-    leader.parts = parts
     session.add(leader)
     session.flush()
+
+
+def lift_leader(session: Session, member: Job) -> None:
+    """What became more urgent about a member brings the job forward on which it rides."""
+    leader = session.get(Job, member.leader_id)
+    if leader is not None and leader.state != JobState.DONE:
+        _lift(session, leader, member)
+
+
+def leave(session: Session, job: Job, now: float) -> None:
+    """Its content was changed: it rides on nobody and leads nobody any more."""
+    if job.state == JobState.GROUPED:
+        detach(session, [job.id or 0], now, "")
+        session.refresh(job)
+    forget(session, [job.id or 0])
+    if job.parts.get("copies"):
+        promote(session, job.id or 0, now)
+        job.parts = {key: value for key, value in job.parts.items() if key != "copies"}
+        session.add(job)
+        session.flush()
 
 
 def members(session: Session, leader: Any) -> list[ClusterMember]:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlmodel import Session, col
 
+from moderation.policy import WARNED
 from moderation.queue import clusters
 from moderation.queue.claiming import ClaimedJob
 from moderation.queue.errors import DecisionRefused
@@ -21,6 +22,7 @@ from moderation.records.item_tables import (
     StoredReport,
 )
 from moderation.records.queue_tables import (
+    Appeal,
     Decision,
     DecisionKind,
     Job,
@@ -167,6 +169,8 @@ def decide_members(
                 note=first.note,
                 policy_hash=first.policy_hash,
                 group_id=first.id,
+                # What was done to one author was not done to the others.
+                context_tags=[tag for tag in first.context_tags if tag != WARNED],
                 decided_at=now,
             )
             session.add(decision)
@@ -238,11 +242,8 @@ def undo(session: Session, decision: Decision, now: float, window: float) -> lis
         raise DecisionRefused(f"job {job.id} has moved on since decision {decision.id}")
     if job.state == JobState.CLAIMED:
         raise DecisionRefused(f"job {job.id} is being looked at a second time; it cannot be undone")
-    followers = (
-        session.execute(select(Decision).where(col(Decision.group_id) == decision.id))
-        .scalars()
-        .all()
-    )
+    _refuse_built_upon(session, decision, job)
+    followers = _standing_followers(session, decision)
     undone = [decision, *followers]
     for old in undone:
         session.add(
@@ -276,8 +277,54 @@ def undo(session: Session, decision: Decision, now: float, window: float) -> lis
     return undone
 
 
+def _refuse_built_upon(session: Session, decision: Decision, job: Job) -> None:
+    appealed = session.execute(
+        select(col(Appeal.id)).where(col(Appeal.decision_id) == decision.id).limit(1)
+    ).scalar()
+    if appealed is not None:
+        raise DecisionRefused(
+            f"decision {decision.id} was appealed (appeal {appealed}); somebody else answers"
+        )
+    newer = _waiting_again(session, [job.item_key]) - {job.id or 0} if _is_review(job) else set()
+    if newer:
+        raise DecisionRefused(
+            f"the item of decision {decision.id} came in again since, and waits as job "
+            f"{min(newer)}; decide that one, or correct this decision"
+        )
+
+
+def _is_review(job: Job) -> bool:
+    return job.kind == JobKind.REVIEW
+
+
+def _waiting_again(session: Session, item_keys: Sequence[int]) -> set[int]:
+    """The review jobs that wait for these items."""
+    query = select(col(Job.id)).where(
+        col(Job.item_key).in_(item_keys),
+        col(Job.kind) == JobKind.REVIEW,
+        col(Job.state) != JobState.DONE,
+    )
+    return {number or 0 for number in session.execute(query).scalars()}
+
+
+def _standing_followers(session: Session, first: Decision) -> list[Decision]:
+    """The decisions on a cluster's members that nobody corrected or appealed since."""
+    later = select(col(Decision.supersedes)).where(col(Decision.supersedes).is_not(None))
+    query = (
+        select(Decision)
+        .where(
+            col(Decision.group_id) == first.id,
+            col(Decision.id).not_in(later),
+            col(Decision.id).not_in(select(col(Appeal.decision_id))),
+        )
+        .order_by(col(Decision.id))
+    )
+    return list(session.execute(query).scalars())
+
+
 def _reopen_members(session: Session, leader: Job, followers: Sequence[Decision]) -> None:
-    ids = [decision.job_id for decision in followers]
+    # What came in again since waits already; two jobs for one item would be decided twice.
+    ids = [d.job_id for d in followers if not _waiting_again(session, [d.item_key])]
     for start in range(0, len(ids), 500):
         session.execute(
             update(Job)

@@ -17,10 +17,10 @@ from sqlmodel import Session, col
 
 from moderation.classifiers.matching.near_duplicates import hash_of_signal
 from moderation.items import Item
-from moderation.queue import sampling
+from moderation.queue import clusters, sampling
 from moderation.queue.drafts import JobDraft, draft_job
 from moderation.queue.near_copies import Likeness, picture_keys
-from moderation.queue.opening import Copyable, open_jobs
+from moderation.queue.opening import Copyable, open_jobs, route
 from moderation.queue.priority import after_reports, opening_weight
 from moderation.queue.rules import QueueRules
 from moderation.queue.shadows import shadow_rows
@@ -41,7 +41,7 @@ from moderation.records.item_tables import (
     StoredVerdict,
 )
 from moderation.records.people import primary_language
-from moderation.records.queue_tables import Job, JobEvent, JobKind, JobState
+from moderation.records.queue_tables import Job, JobEvent, JobKind, JobState, Route
 from moderation.records.rollout_tables import ShadowVerdict
 from moderation.signals import Assessment
 
@@ -333,17 +333,18 @@ def _open_jobs(session: Session, entries: Sequence[_Entry], now: float, rules: Q
         draft = draft_job(item, entry.screening.assessment, entry.screening.verdicts, trust, now)
         if draft is None and entry.is_new:
             draft = sampling.audit_draft(item, entry.screening, rules, now)
-        job = waiting.get(item.id)
+        job = _its_job(waiting.get(item.id, ()), entry.key)
         wanted = entry.is_new or entry.assess or item.report is not None or item.order is not None
         if entry.judge_again and (job is not None or entry.key not in seen_before):
             wanted = True
+        told_before = job is not None and _told_before(session, job, entry, reports)
         if item.report is not None:
             reports.append((entry, _report_row(entry, now)))
         if draft is None or not wanted:
             entry.job_id = job.id if job is not None else None
-        elif job is not None and draft.kind == JobKind.REVIEW:
+        elif job is not None and draft.kind == JobKind.REVIEW and not _is_behind(job, entry):
             entry.job_id = job.id
-            _merge(session, job, entry, draft, now)
+            _merge(session, job, entry, draft, now, rules, told_before)
         else:
             drafts[item.id] = (entry, draft)
     _insert_jobs(session, list(drafts.values()), now, rules)
@@ -359,30 +360,65 @@ def _with_any_job(session: Session, keys: Sequence[int]) -> set[int]:
     return found
 
 
-def _waiting_jobs(session: Session, item_ids: Sequence[str]) -> dict[str, Job]:
-    """The jobs that wait for any version of these items."""
-    found: dict[str, Job] = {}
+def _its_job(jobs: Sequence[Job], item_key: int) -> Job | None:
+    """The job of this very version, or else of the newest one."""
+    return next((job for job in jobs if job.item_key == item_key), jobs[-1] if jobs else None)
+
+
+def _is_behind(job: Job, entry: _Entry) -> bool:
+    """Whether somebody looks at an earlier version now: what is new then waits for itself."""
+    return job.item_key != entry.key and job.state == JobState.CLAIMED
+
+
+def _told_before(
+    session: Session,
+    job: Job,
+    entry: _Entry,
+    reports: Sequence[tuple[_Entry, Mapping[str, Any]]],
+) -> bool:
+    """Whether the same person reported it before: they are heard once."""
+    who = entry.reporter_id
+    if not who or entry.prepared.item.report is None:
+        return False
+    if any(other.job_id == job.id and row["reporter_id"] == who for other, row in reports):
+        return True
+    query = select(col(StoredReport.id)).where(
+        col(StoredReport.item_key) == entry.key,
+        col(StoredReport.job_id) == job.id,
+        col(StoredReport.reporter_id) == who,
+    )
+    return session.execute(query.limit(1)).first() is not None
+
+
+def _waiting_jobs(session: Session, item_ids: Sequence[str]) -> dict[str, list[Job]]:
+    """The jobs that wait for any version of these items, oldest first."""
+    found: dict[str, list[Job]] = {}
     unique = list(dict.fromkeys(item_ids))
     for start in range(0, len(unique), 500):
         some = unique[start : start + 500]
-        # Two steps, each by an index; as one join the planner may walk all open jobs.
+        # Steps, each by an index; as one join the planner may walk all open jobs.
         versions = dict(
             session.execute(
                 select(col(StoredItem.key), col(StoredItem.id)).where(col(StoredItem.id).in_(some))
             ).all()
         )
+        waiting = (
+            col(Job.item_key).in_(list(versions)),
+            col(Job.kind) == JobKind.REVIEW,
+            col(Job.state) != JobState.DONE,
+        )
+        ids = session.execute(select(col(Job.id), col(Job.leader_id)).where(*waiting)).all()
         query = (
             select(Job)
-            .where(
-                col(Job.item_key).in_(list(versions)),
-                col(Job.kind) == JobKind.REVIEW,
-                col(Job.state) != JobState.DONE,
-            )
-            # Locked, in one order for all: a report may be about to change them.
+            .where(col(Job.id).in_({number for pair in ids for number in pair if number}))
+            # Locked, in one order for all, leaders too: a report may be about to change them.
             .order_by(col(Job.id))
             .with_for_update()
+            .execution_options(populate_existing=True)
         )
-        found |= {versions[job.item_key]: job for job in session.execute(query).scalars()}
+        for job in session.execute(query).scalars().all() if ids else ():
+            if job.item_key in versions and job.state != JobState.DONE:
+                found.setdefault(versions[job.item_key], []).append(job)
     return found
 
 
@@ -409,19 +445,65 @@ def _report_row(entry: _Entry, now: float) -> dict[str, Any]:
     }
 
 
-def _merge(session: Session, job: Job, entry: _Entry, draft: JobDraft, now: float) -> None:
+def _merge(
+    session: Session,
+    job: Job,
+    entry: _Entry,
+    draft: JobDraft,
+    now: float,
+    rules: QueueRules,
+    told_before: bool,
+) -> None:
     """A report or an edit joins the waiting job: its parts can rise, and its clock can shorten."""
+    is_edit = job.item_key != entry.key
+    is_report = entry.prepared.item.report is not None and not told_before
+    if is_edit:
+        # The reviewer must judge what stands there now, not what stood there before.
+        clusters.leave(session, job, now)
+    values = _risen(job, draft, is_report) | {
+        "min_seniority": max(job.min_seniority, rules.min_seniority(draft)),
+    }
+    if job.round == 1:
+        values["reviews_needed"] = max(job.reviews_needed, rules.reviews_needed(draft))
+    detail: dict[str, Any] = {"reports": values["parts"].get("reports", 0)}
+    if is_edit:
+        copyable = _copyable(entry.prepared)
+        values |= {
+            "item_key": entry.key,
+            "route_id": route(session, _queue_of(session, job), entry.language),
+            "cluster_key": copyable.key if copyable is not None else None,
+        }
+        detail["edited"] = True
+    session.execute(update(Job).where(col(Job.id) == job.id).values(**values))
+    insert_rows(
+        session,
+        JobEvent,
+        [{"job_id": job.id, "at": now, "actor": "", "kind": "merged", "detail": detail}],
+    )
+    session.refresh(job)
+    if is_edit and job.state == JobState.OPEN:
+        _group_again(session, job, entry, now)
+    elif job.state == JobState.GROUPED:
+        clusters.lift_leader(session, job)
+
+
+def _risen(job: Job, draft: JobDraft, is_report: bool) -> dict[str, Any]:
     parts = dict(job.parts)
-    if entry.prepared.item.report is not None:
-        parts["reports"] = int(parts.get("reports", 0)) + 1
+    before = int(parts.get("reports", 0))
+    if is_report:
+        parts["reports"] = before + 1
     for name in ("lane_reason", "listeners"):
         if name in draft.parts and (name != "lane_reason" or draft.lane < job.lane):
             parts[name] = draft.parts[name]
+    for name in ("rules", "notes"):
+        parts[name] = list(dict.fromkeys([*(parts.get(name) or ()), *draft.parts.get(name, ())]))
+    if parts.get("regions") and draft.parts.get("regions"):
+        parts["regions"] = list(dict.fromkeys([*parts["regions"], *draft.parts["regions"]]))
+    parts["surface"] = draft.parts.get("surface", parts.get("surface"))
     severity = min(job.severity, draft.severity)
     probability = max(job.probability, draft.probability)
     reliability = job.reliability
-    if entry.prepared.item.report is not None:
-        before = int(job.parts.get("reports", 0))
+    if is_report:
         probability = max(probability, after_reports(job.probability, draft.reliability))
         # The mean of all who reported it.
         reliability = (reliability * before + draft.reliability) / (before + 1)
@@ -434,7 +516,7 @@ def _merge(session: Session, job: Job, entry: _Entry, draft: JobDraft, now: floa
     parts["reach_assumed"] = bool(parts.get("reach_assumed") and draft.parts.get("reach_assumed"))
     due_at = min(job.due_at, draft.due_at)
     minutes = max((due_at - job.opened_at) / 60, 1.0)
-    values: dict[str, Any] = {
+    return {
         "lane": min(job.lane, draft.lane),
         "severity": severity,
         "category": draft.category if draft.severity < job.severity else job.category,
@@ -445,18 +527,26 @@ def _merge(session: Session, job: Job, entry: _Entry, draft: JobDraft, now: floa
         "weight": opening_weight(severity, probability, views, minutes, reliability),
         "parts": parts,
     }
-    detail: dict[str, Any] = {"reports": parts.get("reports", 0)}
-    if job.item_key != entry.key and job.state == JobState.OPEN:
-        # The reviewer must judge what stands there now, not what stood there before.
-        values["item_key"] = entry.key
-        detail["edited"] = True
-    session.execute(update(Job).where(col(Job.id) == job.id).values(**values))
-    insert_rows(
-        session,
-        JobEvent,
-        [{"job_id": job.id, "at": now, "actor": "", "kind": "merged", "detail": detail}],
-    )
-    session.refresh(job)
+
+
+def _queue_of(session: Session, job: Job) -> str:
+    return session.execute(
+        select(col(Route.queue)).where(col(Route.id) == job.route_id)
+    ).scalar_one()
+
+
+def _group_again(session: Session, job: Job, entry: _Entry, now: float) -> None:
+    copyable = _copyable(entry.prepared)
+    if copyable is not None:
+        newcomer = clusters.Newcomer(
+            job.id or 0,
+            job.item_key,
+            job.route_id,
+            job.reviews_needed,
+            copyable.key,
+            copyable.likeness,
+        )
+        clusters.group(session, [newcomer], now)
 
 
 def _insert_jobs(

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from moderation.queue import appeals, claiming, deciding, exposure, rounds
+from moderation.queue import appeals, claiming, clusters, deciding, exposure, rounds
 from moderation.queue.claiming import ClaimedJob
 from moderation.queue.errors import DecisionRefused
 from moderation.records.people_tables import Reviewer, Role
@@ -76,6 +76,9 @@ def settle_look(session: Session, now: float, claimed: ClaimedJob, look: Look) -
     if outcome.final:
         followers = _close(session, now, job, decision, claimed, look)
     else:
+        # What was set apart is no copy for the second pair of eyes either.
+        members = {member.job_id for member in claimed.members}
+        clusters.detach(session, sorted(members & set(look.apart)), now, claimed.reviewer_id)
         rounds.next_round(session, job, outcome)
     deciding.note_decision(session, decision, now, "decided", len(followers))
     return decision

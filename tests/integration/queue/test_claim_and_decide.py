@@ -160,6 +160,51 @@ def test_an_edited_post_takes_its_waiting_job_along(house: House) -> None:
     assert case.item.texts[0].text == "a completely different sentence"
 
 
+def test_an_edit_while_it_is_in_hand_waits_for_a_look_of_its_own(house: House) -> None:
+    house.reviewer("lin")
+    first = house.post(item_id="a", text="hello there everybody")
+    claimed = house.claim("lin")
+    edited = house.post(item_id="a", text="a completely different sentence")
+    assert edited.job_id != first.job_id
+    house.post(item_id="a", text="hello there everybody")  # and back again: that is in hand
+    house.queue.decide(claimed, "allow")
+    case = house.queue.open_case(house.claim("lin"))
+    assert case.item.texts[0].text == "a completely different sentence"
+
+
+def test_an_edit_into_another_language_waits_for_those_who_read_it(house: House) -> None:
+    house.reviewer("lin", "zh")
+    house.reviewer("ana", "en")
+    house.queue.claim("lin"), house.queue.claim("ana")
+    house.post(item_id="a", text="hello there everybody", language="en")
+    house.post(item_id="a", text="大家好，今天的天气很好", language="zh")
+    assert house.queue.claim("ana") is None
+    assert house.claim("lin").language == "zh"
+
+
+def test_one_person_who_reports_again_and_again_is_heard_once(house: House) -> None:
+    house.reviewer("lin")
+    report = {"kind": "insult", "source": "user", "reporter_id": "someone"}
+    for _ in range(5):
+        house.post(item_id="a", text="hello there everybody", report=report)
+    claimed = house.claim("lin")
+    assert any("reported once" in line for line in claimed.why)
+    assert len(house.queue.open_case(claimed).reports) == 5
+
+
+def test_what_becomes_dangerous_while_it_waits_is_for_the_trained(house: House) -> None:
+    house.reviewer("new", seniority=0)
+    house.reviewer("lin", seniority=1)
+    house.post(item_id="a", text="hello there everybody", category="spam")
+    report = {"kind": "threat", "source": "user"}
+    house.post(
+        item_id="a", text="hello there everybody", category="spam", severity=Severity.P0,
+        report=report,
+    )  # fmt: skip
+    assert house.queue.claim("new") is None
+    assert house.claim("lin").lane == 0
+
+
 def test_an_item_that_nobody_asked_about_is_stored_without_a_job(house: House) -> None:
     house.reviewer("lin")
     recorded = house.post(review=False)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from review_work import House
 
-from moderation.queue import DecisionRefused
+from moderation.queue import DecisionRefused, QueueRules
 
 COPIES = (
     "Easy money from home, write to agent 77 now!",
@@ -166,3 +166,72 @@ def _scene(seed: int) -> Image.Image:
     chance = np.random.default_rng(seed)
     coarse = chance.integers(0, 256, (9, 12, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize((640, 480), Image.Resampling.BICUBIC)
+
+
+def test_what_becomes_urgent_about_a_copy_brings_its_cluster_forward(house: House) -> None:
+    house.reviewer("lin")
+    for number, text in enumerate(COPIES):
+        house.post(text, item_id=f"copy-{number}")
+    other = house.post("something else, seen by very many", views=9_000_000)
+    flagged = {"kind": "fraud", "source": "trusted_flagger"}
+    house.post(COPIES[2], item_id="copy-2", report=flagged)
+    claimed = house.claim("lin")
+    assert claimed.job_id != other.job_id
+    assert claimed.lane == 1
+    assert "reported by a trusted flagger" in claimed.why[0]
+    assert claimed.members[0].outlier == "it was reported by itself"
+
+
+def test_an_edited_copy_leaves_its_cluster(house: House) -> None:
+    house.reviewer("lin")
+    for number, text in enumerate(COPIES):
+        house.post(text, item_id=f"copy-{number}")
+    house.post("a kind word about the neighbours' garden", item_id="copy-0")  # it led the others
+    house.post("a recipe for soup with leeks and potatoes", item_id="copy-2")
+    sizes = {}
+    while (claimed := house.queue.claim("lin")) is not None:
+        item = house.queue.open_case(claimed).item
+        sizes[item.texts[0].text[:6]] = len(claimed.members)
+        house.queue.decide(claimed, "allow", seconds=0)
+    assert sizes == {"a kind": 0, "a reci": 0, "easy m": 0}
+
+
+def test_an_undo_leaves_alone_what_came_in_again_since(house: House) -> None:
+    house.reviewer("lin")
+    for number, text in enumerate(COPIES):
+        house.post(text, item_id=f"copy-{number}")
+    decision = house.queue.decide(house.claim("lin"), "unavailable")
+    report = {"kind": "fraud", "source": "user"}
+    again = house.post(COPIES[1], item_id="copy-1", report=report)
+    claimed = house.queue.undo(decision, "lin")
+    assert [member.item_id for member in claimed.members] == ["copy-2"]
+    house.queue.decide(claimed, "allow")
+    assert house.claim("lin").job_id == again.job_id
+    house.post(COPIES[0], item_id="copy-0", report=report)
+    with pytest.raises(DecisionRefused, match="came in again"):
+        house.queue.undo(house.queue.decisions_of("lin", limit=2)[-1], "lin")
+
+
+def test_copies_share_the_context_but_not_the_warning_of_an_author(small_house: House) -> None:
+    house = small_house
+    house.reviewer("lin")
+    for text in COPIES[:2]:
+        house.post(text)
+    tags = ["manifestly_illegal", "author_warned"]
+    house.queue.decide(house.claim("lin"), "unavailable", context_tags=tags)
+    found = {d.group_id is None: d.context_tags for d in house.queue.decisions_of("lin")}
+    assert found == {True: tags, False: ["manifestly_illegal"]}
+
+
+def test_what_the_first_of_two_sets_apart_waits_for_itself(small_house: House) -> None:
+    house = small_house
+    house.rules = QueueRules(double_review_queues=frozenset({"general"}))
+    house.reviewer("lin")
+    house.reviewer("ana")
+    for text in COPIES:
+        house.post(text)
+    claimed = house.claim("lin")
+    odd = claimed.members[0].job_id
+    house.queue.decide(claimed, "unavailable", apart=[odd])
+    second = house.queue.claim_job("ana", claimed.job_id)
+    assert odd not in [member.job_id for member in second.members]
