@@ -1,29 +1,54 @@
 """Conversations from files: chat exports of Discord and Telegram, SRT and WebVTT, tables of turns.
 
-Each file is one conversation, except a table, which may hold several (column `conversation`). What
-cannot be read is told with its place and never stops the rest.
+Each file is one conversation, except a table and the export of a whole account, which may hold
+several. What cannot be read is told with its place and never stops the rest.
 
-    conversation_item(Path("export.json"))            # told by its contents and name
-    for entry in conversations_in(Path("turns.csv")): # Item or BadTurn
+    for entry in conversations_in(Path("turns.csv")):  # Item, BadTurn or LeftOut
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from moderation.errors import InvalidItem, ModerationError
-from moderation.items import MAX_TURNS, Item, Surface
+from pydantic import ValidationError
+
+from moderation.cli.captions import caption_turns
+from moderation.cli.chat_exports import (
+    discord_chat,
+    is_discord,
+    is_telegram,
+    telegram_chats,
+)
+from moderation.cli.conversation_rows import (
+    BadTurn,
+    LeftOut,
+    Message,
+    UnreadableConversation,
+    moment_of,
+    seconds_of,
+)
+from moderation.errors import InvalidItem
+from moderation.items import MAX_TURNS, Item, Participant, Surface, Turn, invalid_item
+
+__all__ = [
+    "BadTurn",
+    "ConversationFormat",
+    "LeftOut",
+    "UnreadableConversation",
+    "conversations_in",
+]
 
 #: Largest file, in bytes.
 MAX_BYTES = 256_000_000
+
+_Found = Item | BadTurn | LeftOut
 
 
 class ConversationFormat(StrEnum):
@@ -37,17 +62,14 @@ class ConversationFormat(StrEnum):
     JSONL = "jsonl"  #: one turn a line, or one conversation with `turns` a line
 
 
-class UnreadableConversation(ModerationError):
-    """A file is not a conversation in the format it should have."""
-
-
-@dataclass(frozen=True, slots=True)
-class BadTurn:
-    """A row, message or caption that is no turn."""
-
-    line: int  #: 1-based line, row or message number
-    message: str
-
+_SUFFIXES = {
+    ".srt": ConversationFormat.SRT,
+    ".vtt": ConversationFormat.WEBVTT,
+    ".csv": ConversationFormat.CSV,
+    ".tsv": ConversationFormat.CSV,
+    ".jsonl": ConversationFormat.JSONL,
+    ".ndjson": ConversationFormat.JSONL,
+}
 
 #: Names of columns that mean the same.
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -62,14 +84,18 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "age": ("age", "age_bracket"),
     "account_age_days": ("account_age_days",),
 }
-#: Milliseconds since 1970 at which the ids of Discord begin; an id tells when it was given out.
-_DISCORD_EPOCH = 1_420_070_400_000
 
 
 def conversations_in(
-    path: Path, file_format: ConversationFormat | None = None, encoding: str = "utf-8-sig"
-) -> Iterator[Item | BadTurn]:
-    """The conversations of a file, and what in it could not be read.
+    path: Path,
+    file_format: ConversationFormat | None = None,
+    encoding: str = "utf-8-sig",
+    surface: Surface | None = None,
+) -> Iterator[_Found]:
+    """The conversations of a file, what in it could not be read, and what was left out.
+
+    Args:
+        surface: of all of them; None: what the file tells, or what is usual for its format.
 
     Raises:
         UnreadableConversation: it is no file of any known format, or too large.
@@ -79,27 +105,35 @@ def conversations_in(
     name = path.stem
     match found:
         case ConversationFormat.DISCORD:
-            yield from _chat(name, Surface.LIVE_CHAT, _discord(_json(path, text)))
+            chat = discord_chat(_json(path, text), name)
+            yield from _chat(chat.name, surface or chat.surface, chat.messages)
         case ConversationFormat.TELEGRAM:
-            for chat_name, messages in _telegram_chats(_json(path, text), name):
-                yield from _chat(chat_name, Surface.DIRECT_MESSAGE, _telegram(messages))
+            for chat in telegram_chats(_json(path, text), name):
+                yield from _chat(chat.name, surface or chat.surface, chat.messages)
         case ConversationFormat.SRT | ConversationFormat.WEBVTT:
-            yield from _chat(name, Surface.LIVE_TRANSCRIPT, _captions(text))
+            yield from _chat(name, surface or Surface.LIVE_TRANSCRIPT, caption_turns(text))
         case ConversationFormat.CSV:
-            yield from _table(name, _csv_rows(text))
+            yield from _table(name, _csv_rows(path, text), surface)
         case ConversationFormat.JSONL:
-            yield from _jsonl(name, text)
+            yield from _jsonl(name, text, surface)
 
 
 def _read(path: Path, encoding: str) -> str:
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise UnreadableConversation(f"{path}: {size} bytes; at most {MAX_BYTES} are read")
+            raise UnreadableConversation(
+                f"{path}: {size} bytes; at most {MAX_BYTES} are read: cut it into several files"
+            )
         return path.read_text(encoding=encoding)
-    except UnicodeDecodeError as error:
+    except LookupError:
         raise UnreadableConversation(
-            f"{path}: not {encoding} text (byte {error.start}); say --encoding"
+            f"--encoding {encoding}: not known; for example utf-16, gb18030, big5, latin-1"
+        ) from None
+    except UnicodeError as error:
+        place = f" (byte {error.start})" if isinstance(error, UnicodeDecodeError) else ""
+        raise UnreadableConversation(
+            f"{path}: not {encoding} text{place}; say --encoding, for example utf-16 or gb18030"
         ) from None
     except OSError as error:
         raise UnreadableConversation(f"{path}: cannot be read ({error.strerror})") from None
@@ -107,23 +141,13 @@ def _read(path: Path, encoding: str) -> str:
 
 def _format_of(path: Path, text: str) -> ConversationFormat:
     suffix = path.suffix.lower()
-    plain = {
-        ".srt": ConversationFormat.SRT,
-        ".vtt": ConversationFormat.WEBVTT,
-        ".csv": ConversationFormat.CSV,
-        ".jsonl": ConversationFormat.JSONL,
-        ".ndjson": ConversationFormat.JSONL,
-    }
-    if suffix in plain:
-        return plain[suffix]
+    if suffix in _SUFFIXES:
+        return _SUFFIXES[suffix]
     if suffix == ".json":
         found = _json(path, text)
-        if isinstance(found, dict) and (
-            isinstance(found.get("chats"), dict)
-            or any("from_id" in m or m.get("type") == "service" for m in _messages(found)[:50])
-        ):
+        if is_telegram(found):
             return ConversationFormat.TELEGRAM
-        if _messages(found):
+        if is_discord(found):
             return ConversationFormat.DISCORD
     raise UnreadableConversation(
         f"{path}: cannot tell which kind of conversation this is; say --format with one of "
@@ -134,119 +158,21 @@ def _format_of(path: Path, text: str) -> ConversationFormat:
 def _json(path: Path, text: str) -> Any:
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise UnreadableConversation(f"{path}: not JSON: {error}") from None
 
 
-def _messages(found: Any) -> list[dict[str, Any]]:
-    listed = found.get("messages") if isinstance(found, dict) else found
-    return [m for m in listed if isinstance(m, dict)] if isinstance(listed, list) else []
-
-
-def _discord(found: Any) -> Iterator[dict[str, Any] | BadTurn]:
-    for number, message in enumerate(_messages(found), start=1):
-        author = message.get("author")
-        speaker = author.get("name") or author.get("id") if isinstance(author, dict) else author
-        content = message.get("content", message.get("Contents"))
-        if content in (None, "") and (message.get("attachments") or message.get("embeds")):
-            continue  # a picture without words is no turn
-        if not isinstance(content, str):
-            yield BadTurn(number, "this message has no text in 'content'")
-            continue
-        yield {
-            "id": str(message.get("id", message.get("ID", number))),
-            "speaker": str(speaker or "owner of the export"),
-            "text": content,
-            "time": message.get("timestamp", message.get("Timestamp")),
-            "account_age_days": _discord_account_age(author, message.get("timestamp")),
-        }
-
-
-def _discord_account_age(author: Any, time: Any) -> int | None:
-    """Days between the making of the account, which its id tells, and the message."""
-    number = str(author.get("id", "")) if isinstance(author, dict) else ""
-    if not (number.isascii() and number.isdigit() and 15 <= len(number) <= 20) or time is None:
-        return None
-    try:
-        made = ((int(number) >> 22) + _DISCORD_EPOCH) / 1000
-        return max(0, int((_moment(time) - made) / 86_400))
-    except ValueError:
-        return None
-
-
-def _telegram_chats(found: Any, name: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    chats = found.get("chats", {}) if isinstance(found, dict) else {}
-    listed = chats.get("list", []) if isinstance(chats, dict) else []
-    if not listed:
-        yield name, _messages(found)
-    for number, chat in enumerate(listed, start=1):
-        if isinstance(chat, dict):
-            yield f"{name}-{chat.get('id', number)}", _messages(chat)
-
-
-def _telegram(messages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any] | BadTurn]:
-    for number, message in enumerate(messages, start=1):
-        if message.get("type") == "service":
-            continue
-        text = message.get("text", "")
-        if isinstance(text, list):
-            text = "".join(
-                part if isinstance(part, str) else str(part.get("text", ""))
-                for part in text
-                if isinstance(part, (str, dict))
-            )
-        if not isinstance(text, str):
-            yield BadTurn(number, "'text' is neither a text nor a list of pieces")
-        elif text:
-            unix = message.get("date_unixtime")
-            yield {
-                "id": str(message.get("id", number)),
-                "speaker": str(message.get("from") or message.get("from_id") or "deleted account"),
-                "text": text,
-                "time": float(str(unix)) if str(unix or "").isdigit() else message.get("date"),
-            }
-
-
-_TIMING = re.compile(
-    r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})\s*-->\s*(?:\d{1,3}:)?\d{1,2}:\d{1,2}[.,]\d{1,3}"
-)
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]{1,200})>")
-_TAG = re.compile(r"</?[^>]{0,200}>")
-_LABEL = re.compile(r"^\s*(?:>>\s*)?(?:\[([^\]]{1,60})\]|([^\W\d][^:：]{0,40}))\s*[:：]\s*(?=\S)")
-
-
-def _captions(text: str) -> Iterator[dict[str, Any] | BadTurn]:
-    """Blocks of a subtitle file; the speaker is a `<v Name>`, `[Name]:` or `Name:` before it."""
-    line = 1
-    for block in re.split(r"(?:\r?\n){2,}", text):
-        rows = block.splitlines()
-        at = next((i for i, row in enumerate(rows) if "-->" in row), None)
-        number, line = line, line + block.count("\n") + 2
-        if at is None:
-            continue
-        timing = _TIMING.search(rows[at])
-        if timing is None:
-            yield BadTurn(number + at, f"not a time: {rows[at][:80]!r}")
-            continue
-        hours, minutes, seconds, fraction = timing.groups(default="0")
-        said = "\n".join(rows[at + 1 :])
-        voice = _VOICE.search(said)
-        plain = _TAG.sub("", said).strip()
-        label = None if voice else _LABEL.match(plain)
-        speaker = voice[1] if voice else (label[1] or label[2]) if label else ""
-        plain = plain[label.end() :] if label else plain
-        if plain:
-            yield {
-                "id": rows[at - 1].strip() if at and rows[at - 1].strip() else str(number),
-                "speaker": speaker.strip(),
-                "text": plain,
-                "seconds": int(hours) * 3600 + int(minutes) * 60 + float(f"{seconds}.{fraction}"),
-            }
-
-
-def _csv_rows(text: str) -> Iterator[dict[str, Any] | BadTurn]:
+def _csv_rows(path: Path, text: str) -> Iterator[Message | BadTurn]:
+    """Rows of a table whose cells are parted by whatever makes its first line name the texts."""
     csv.field_size_limit(MAX_BYTES)
-    reader = csv.DictReader(text.splitlines(keepends=True), strict=True)
+    header = text.partition("\n")[0]
+    delimiter = next((sign for sign in ",;\t|" if _names_texts(header, sign)), None)
+    if delimiter is None:
+        raise UnreadableConversation(
+            f"{path}: no column holds the texts: the first line is {header[:100]!r}; "
+            "name one of its columns 'text'"
+        )
+    reader = csv.DictReader(io.StringIO(text), strict=True, delimiter=delimiter)
     while True:
         try:
             row = next(reader)
@@ -258,135 +184,194 @@ def _csv_rows(text: str) -> Iterator[dict[str, Any] | BadTurn]:
         if None in row or None in row.values():
             yield BadTurn(reader.line_num, "this row has more or fewer cells than the header")
             continue
-        yield {"line": reader.line_num, **{k: v for k, v in row.items() if v != ""}}
+        yield {k: v for k, v in _folded(row).items() if v != ""} | {"line": reader.line_num}
 
 
-def _jsonl(name: str, text: str) -> Iterator[Item | BadTurn]:
-    rows: list[dict[str, Any] | BadTurn] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+def _names_texts(header: str, delimiter: str) -> bool:
+    columns = [column.strip().strip('"').casefold() for column in header.split(delimiter)]
+    return any(name in columns for name in _COLUMNS["text"])
+
+
+def _jsonl(name: str, text: str, surface: Surface | None) -> Iterator[_Found]:
+    rows: list[Message | BadTurn] = []
+    # Not splitlines(): texts may hold line separators of Unicode as they are.
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             yield BadTurn(number, f"not a JSON object: {error}")
             continue
         if isinstance(row, dict) and isinstance(row.get("turns"), list):
-            yield _whole(number, row)
+            yield from _whole(number, name, row, surface)
         elif isinstance(row, dict):
-            rows.append({"line": number, **row})
+            rows.append(_folded(row) | {"line": number})
         else:
             yield BadTurn(number, "a turn is a JSON object")
-    yield from _table(name, rows)
+    yield from _table(name, rows, surface)
 
 
-def _whole(number: int, row: dict[str, Any]) -> Item | BadTurn:
-    """A line that is a conversation already."""
-    try:
-        turns = [{"line": number, **turn} for turn in row["turns"]]
-        rest = {k: v for k, v in row.items() if k in Item.model_fields and k != "turns"}
-        return Item.from_row(rest | {"turns": [_turn(turn, i) for i, turn in enumerate(turns)]})
-    except (InvalidItem, ValueError, TypeError) as error:
-        return BadTurn(number, str(error))
+def _whole(
+    number: int, name: str, row: Mapping[str, Any], surface: Surface | None
+) -> Iterator[_Found]:
+    """A line that is a conversation already; what else it tells of the item is kept."""
+    around = {k: v for k, v in row.items() if k in Item.model_fields and k not in ("id", "turns")}
+    around |= {"surface": surface.value} if surface is not None else {}
+    messages: list[Message | BadTurn] = [
+        _folded(turn) | {"line": number}
+        if isinstance(turn, dict) and _cell(_folded(turn), "text") is not None
+        else BadTurn(number, f"turns[{place}] has no text")
+        for place, turn in enumerate(row["turns"])
+    ]
+    own = str(row.get("id") if row.get("id") is not None else f"{name}-{number}")
+    yield from _chat(own, surface or Surface.DIRECT_MESSAGE, messages, around, number)
 
 
-def _table(name: str, rows: Iterable[dict[str, Any] | BadTurn]) -> Iterator[Item | BadTurn]:
+def _table(
+    name: str, rows: Iterable[Message | BadTurn], surface: Surface | None
+) -> Iterator[_Found]:
     """One turn a row; rows of one conversation need not stand together."""
-    conversations: dict[str, list[dict[str, Any]]] = {}
+    conversations: dict[str, list[Message]] = {}
     for row in rows:
         if isinstance(row, BadTurn):
             yield row
             continue
         if _cell(row, "text") is None:
-            yield BadTurn(int(row["line"]), "no text: name its column 'text'")
+            yield BadTurn(int(row["line"]), "no text in this row")
             continue
         conversations.setdefault(str(_cell(row, "conversation") or name), []).append(row)
     for conversation, own in conversations.items():
-        yield from _chat(conversation, Surface.DIRECT_MESSAGE, own)
+        yield from _chat(conversation, surface or Surface.DIRECT_MESSAGE, own)
 
 
 def _chat(
-    name: str, surface: Surface, messages: Iterable[dict[str, Any] | BadTurn]
-) -> Iterator[Item | BadTurn]:
+    name: str,
+    surface: Surface,
+    messages: Iterable[Message | BadTurn | LeftOut],
+    around: Mapping[str, Any] | None = None,
+    line: int = 1,
+) -> Iterator[_Found]:
     """Messages as one item, or, where they are more than one holds, as several that follow each
-    other (``chat``, ``chat part 2`` …); times become seconds since the first."""
-    turns: list[dict[str, Any]] = []
-    people: dict[str, dict[str, Any]] = {}
-    seen: set[str] = set()
-    for number, message in enumerate(messages):
+    other (``chat``, ``chat part 2`` …); in the order of time, as seconds since the first.
+
+    Args:
+        around: further fields of the item.
+        line: where the conversation stands in the file.
+    """
+    gathered = _Gathered()
+    for number, message in enumerate(messages, start=1):
         if isinstance(message, BadTurn):
             yield message
-            continue
-        try:
-            turn = _turn(message, number)
-        except ValueError as error:
-            yield BadTurn(int(message.get("line", number + 1)), str(error))
-            continue
-        if turn["id"] in seen:
-            yield BadTurn(
-                int(message.get("line", number + 1)), f"the turn id {turn['id']!r} is there twice"
-            )
-            continue
-        seen.add(turn["id"])
-        turns.append(turn)
-        for fact in ("role", "age", "account_age_days"):
-            value = _cell(message, fact)
-            if value is not None:
-                people.setdefault(turn["speaker"], {"id": turn["speaker"]}).setdefault(fact, value)
-    began = min((turn["at"] for turn in turns if turn.get("at") is not None), default=0.0)
-    for turn in turns:
-        at = turn.pop("at", None)
-        if at is not None and "seconds" not in turn:
-            turn["seconds"] = max(0.0, at - began)
+        elif isinstance(message, LeftOut):
+            gathered.left_out[message.what] += message.count
+        else:
+            for trouble in gathered.take(message, number):
+                yield BadTurn(int(message.get("line", number)), trouble)
+    for what, count in gathered.left_out.items():
+        yield LeftOut(f"{name}: {what}", count)
+    turns = gathered.in_order()
     if not turns:
-        yield BadTurn(1, f"{name}: there is no turn in it")
+        yield BadTurn(line, f"{name}: there is no turn in it")
         return
-    around = {"surface": surface.value, "participants": list(people.values())}
+    fields = {"surface": surface.value, "participants": list(gathered.people.values())}
+    fields |= around or {}
     for part, start in enumerate(range(0, len(turns), MAX_TURNS), start=1):
         own = f"{name} part {part}" if part > 1 else name
         try:
-            yield Item.from_row(around | {"id": own, "turns": turns[start : start + MAX_TURNS]})
+            yield Item.from_row(fields | {"id": own, "turns": turns[start : start + MAX_TURNS]})
         except InvalidItem as error:
-            yield BadTurn(start + 1, str(error))
+            yield BadTurn(line, f"{own}: {error}")
 
 
-def _cell(row: Mapping[str, Any], meaning: str) -> Any:
-    folded = {str(key).casefold(): value for key, value in row.items()}
+class _Gathered:
+    """Turns of one conversation and what is told of their speakers, checked one by one."""
+
+    def __init__(self) -> None:
+        self.people: dict[str, dict[str, Any]] = {}
+        self.left_out: Counter[str] = Counter()
+        self._turns: list[tuple[Turn, float | None]] = []
+        self._seen: set[str] = set()
+
+    def take(self, message: Message, number: int) -> Iterator[str]:
+        """Keep a message as a turn; what is wrong with it, if anything."""
+        try:
+            fields, moment = _turn(message, number)
+            turn = Turn.model_validate(fields)
+        except ValidationError as error:
+            yield str(invalid_item(error))
+            return
+        except ValueError as error:
+            yield str(error)
+            return
+        if turn.id in self._seen:
+            yield f"the turn id {turn.id[:100]!r} is there twice"
+            return
+        self._seen.add(turn.id)
+        self._turns.append((turn, moment))
+        for fact in ("role", "age", "account_age_days"):
+            value = _cell(message, fact)
+            if value is None or fact in self.people.get(turn.speaker, ()):
+                continue
+            try:
+                Participant.model_validate({"id": turn.speaker, fact: value})
+            except ValidationError as error:
+                yield f"{invalid_item(error)}; the turn is there without it"
+                continue
+            self.people.setdefault(turn.speaker, {"id": turn.speaker})[fact] = value
+
+    def in_order(self) -> list[Turn]:
+        """The turns with seconds since the first; those without a time stay where they are."""
+        began = min((moment for _, moment in self._turns if moment is not None), default=0.0)
+        turns = [
+            turn if moment is None else turn.model_copy(update={"seconds": moment - began})
+            for turn, moment in self._turns
+        ]
+        return _sorted_by_time(turns)
+
+
+def _sorted_by_time(turns: Sequence[Turn]) -> list[Turn]:
+    """Some exports have the newest message first."""
+    latest, placed = 0.0, []
+    for place, turn in enumerate(turns):
+        latest = latest if turn.seconds is None else turn.seconds
+        placed.append((latest, place, turn))
+    return [turn for _, _, turn in sorted(placed, key=lambda entry: entry[:2])]
+
+
+def _folded(row: Mapping[str, Any]) -> Message:
+    return {str(key).strip().casefold(): value for key, value in row.items()}
+
+
+def _cell(folded: Mapping[str, Any], meaning: str) -> Any:
     for column in _COLUMNS[meaning]:
         if folded.get(column) is not None:
             return folded[column]
     return None
 
 
-def _turn(row: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """A row as the fields of a `Turn`, and `at`: seconds since 1970.
+def _turn(row: Message, number: int) -> tuple[dict[str, Any], float | None]:
+    """A row as the fields of a `Turn`, and its time where that does not count from the beginning.
+
+    Args:
+        row: its columns in small letters.
 
     Raises:
         ValueError: its time cannot be read.
     """
+    name = _cell(row, "id")
     turn: dict[str, Any] = {
-        "id": str(_cell(row, "id") if _cell(row, "id") is not None else number + 1),
+        "id": str(name if name is not None else number),
         "speaker": str(_cell(row, "speaker") or ""),
-        "text": str(_cell(row, "text") if _cell(row, "text") is not None else ""),
+        "text": str(_cell(row, "text") or ""),
     }
     for meaning in ("role", "language"):
         if _cell(row, meaning) is not None:
             turn[meaning] = str(_cell(row, meaning))
     seconds, time = _cell(row, "seconds"), _cell(row, "time")
     if seconds is not None:
-        turn["seconds"] = float(seconds)
-    elif time is not None:
-        turn["at"] = _moment(time)
-    return turn
-
-
-def _moment(value: Any) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    try:
-        moment = datetime.fromisoformat(str(value).strip())
-    except ValueError:
-        raise ValueError(
-            f"not a time: {str(value)[:40]!r}; write 2026-11-22T20:15:00+08:00 or seconds"
-        ) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        turn["seconds"] = seconds_of(seconds)
+        if turn["seconds"] is None:
+            raise ValueError(f"not a number of seconds: {str(seconds)[:40]!r}")
+        return turn, None
+    return turn, None if time is None else moment_of(time)
