@@ -191,6 +191,7 @@ _SQLITE_TROUBLE = (
 
 #: PostgreSQL's codes for a deadlock and a serialisation failure.
 _COLLISIONS = {"40P01", "40001"}
+_DISK_FULL = "53100"
 
 
 def trouble_of(error: DBAPIError, url: URL) -> ModerationError | None:
@@ -201,7 +202,12 @@ def trouble_of(error: DBAPIError, url: URL) -> ModerationError | None:
             if sign in message:
                 return DatabaseUnavailable(f"the database {name_of(url)} {advice}")
         return None
-    if getattr(error.orig, "sqlstate", None) in _COLLISIONS:
+    code = getattr(error.orig, "sqlstate", None)
+    if code == _DISK_FULL:
+        return DatabaseUnavailable(
+            f"the disk of the database {name_of(url)} is full; nothing of this change was stored"
+        )
+    if code in _COLLISIONS:
         return WritersCollided(
             "another writer changed the same records; nothing was stored, try again"
         )

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import random
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from moderation.items import Item
+from moderation.queue import record_screening
 from moderation.records import (
     Database,
     DatabaseTooNew,
@@ -18,6 +24,8 @@ from moderation.records import (
     open_database,
 )
 from moderation.records.errors import ReviewerRefused
+from moderation.screening import Screening
+from moderation.signals import Assessment
 
 #: Runs as a user without rights, because the super-user may write to read-only files.
 _AS_NOBODY = """
@@ -72,8 +80,6 @@ def _run(program: str, *arguments: str) -> str:
 
 def test_a_read_only_file_is_named(migrated_sqlite: Path, tmp_path: Path) -> None:
     # Not in tmp_path: its parents are closed to other users.
-    import tempfile
-
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         file = folder / "moderation.sqlite"
@@ -92,6 +98,70 @@ def test_a_full_disk_is_said_and_loses_nothing(sqlite_database: str, tmp_path: P
     assert "moderation.sqlite" in said
     assert "disk" in said
     assert "audit True" in said
+
+
+def test_a_full_disk_under_postgresql_is_said_and_loses_nothing(
+    postgres_database: str, tmp_path: Path, small_disk: Path
+) -> None:
+    with open_database(postgres_database, media_dir=tmp_path) as database:
+        _move_items(database, small_disk)
+        stored = 0
+        with pytest.raises(DatabaseUnavailable, match=r"disk .* is full; nothing"):
+            for stored in range(400):
+                _screen_long_text(database, stored)
+        assert _counted(database) == (stored, stored)
+        _run_as_root("mount", "-o", "remount,size=64m", str(small_disk))
+        _screen_long_text(database, stored)
+        assert _counted(database) == (stored + 1, stored + 1)
+        _move_items(database, None)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A disk of its own of 4 MB that everybody may write to."""
+    folder = Path(tempfile.mkdtemp(prefix="small-disk-"))
+    try:
+        _run_as_root("mount", "-t", "tmpfs", "-o", "size=4m,mode=777", "tmpfs", str(folder))
+    except (OSError, subprocess.CalledProcessError):
+        folder.rmdir()
+        pytest.skip("needs the right to mount a file system")
+    try:
+        yield folder
+    finally:
+        _run_as_root("umount", "--lazy", str(folder))
+        folder.rmdir()
+
+
+def _run_as_root(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def _move_items(database: Database, folder: Path | None) -> None:
+    """Put the table of items on another disk; None: back where everything is."""
+    with database.engine.connect() as connection:
+        own = connection.execution_options(isolation_level="AUTOCOMMIT")
+        if folder is None:
+            own.execute(text("ALTER TABLE items SET TABLESPACE pg_default"))
+            own.execute(text("DROP TABLESPACE small"))
+            return
+        server = Path(own.execute(text("SHOW data_directory")).scalar_one())
+        os.chown(folder, server.stat().st_uid, -1)
+        folder.chmod(0o700)
+        own.execute(text(f"CREATE TABLESPACE small LOCATION '{folder}'"))
+        own.execute(text("ALTER TABLE items SET TABLESPACE small"))
+
+
+def _screen_long_text(database: Database, number: int) -> None:
+    noise = random.Random(number).randbytes(15_000).hex()  # nothing that could be packed
+    item = Item.from_row({"id": f"post-{number}", "text": noise, "report": {"kind": "insult"}})
+    assessment = Assessment(item_id=item.id, scores={"toxicity": 0.7}, language="en")
+    record_screening(database, item, Screening(item, assessment, {}))
+
+
+def _counted(database: Database) -> tuple[int, int]:
+    with database.read() as session:
+        items = session.execute(text("SELECT count(*) FROM items")).scalar_one()
+        return items, session.execute(text("SELECT count(*) FROM jobs")).scalar_one()
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
