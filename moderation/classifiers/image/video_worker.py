@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import math
 import os
 import socket
 import sys
@@ -66,18 +67,17 @@ def key_frames(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 
 def _collect(capture: cv2.VideoCapture, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    rate = capture.get(cv2.CAP_PROP_FPS)
-    rate = rate if 1 <= rate <= 240 else 25.0
-    stride = max(1, round(rate * _STEP))
+    step = _frame_time(capture)
     chosen: list[tuple[float, float, _Pixels]] = []
     before: npt.NDArray[np.int16] | None = None
-    number = 0
+    moment, next_look = -step, 0.0
     complete = False
-    while number / rate < request["max_seconds"]:
+    while moment + step < request["max_seconds"]:
         if not capture.grab():
             complete = True
             break
-        if number % stride == 0:
+        moment = _moment(capture, moment, step)
+        if moment >= next_look:
             okay, frame = capture.retrieve()
             if not okay:
                 break
@@ -87,22 +87,41 @@ def _collect(capture: cv2.VideoCapture, request: dict[str, Any]) -> tuple[dict[s
             glance = cv2.resize(frame, (32, 32), interpolation=cv2.INTER_AREA).astype(np.int16)
             change = 999.0 if before is None else float(np.abs(glance - before).mean())
             before = glance
-            entry = (change, -number / rate, _scaled(np.asarray(frame, np.uint8), request["side"]))
+            entry = (change, -moment, _scaled(np.asarray(frame, np.uint8), request["side"]))
             # The least change goes when there are too many; times break ties.
             if len(chosen) < request["max_frames"]:
                 heapq.heappush(chosen, entry)
             else:
                 heapq.heappushpop(chosen, entry)
-        number += 1
+            next_look = moment + _STEP - step / 2
     if not chosen:
         raise Refused("undecodable", "the video has no readable frame")
-    frames = [(-time, frame) for _, time, frame in sorted(chosen, key=lambda entry: -entry[1])]
+    frames = [(0.0 - time, frame) for _, time, frame in sorted(chosen, key=lambda entry: -entry[1])]
     header = {
-        "seconds": number / rate,
+        "seconds": moment + step,
         "complete": complete,
         "frames": [[time, frame.shape[1], frame.shape[0]] for time, frame in frames],
     }
     return header, b"".join(frame[:, :, ::-1].tobytes() for _, frame in frames)
+
+
+def _frame_time(capture: cv2.VideoCapture) -> float:
+    """Seconds that a frame is shown by what the file says, or a guess where that makes no sense."""
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    return 1 / rate if 0.01 <= rate <= 240 else 0.04
+
+
+def _moment(capture: cv2.VideoCapture, previous: float, step: float) -> float:
+    """When the frame at hand is shown: phones and slideshows have frames of unequal length. A clock
+    that stands still or runs backwards is not believed.
+
+    Args:
+        capture: at the frame.
+        previous: when the frame before is shown; negative at the first, which is shown at 0.
+        step: seconds that a frame is shown.
+    """
+    told = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+    return told if 0 <= previous < told < math.inf else previous + step
 
 
 def _scaled(frame: _Pixels, side: int) -> _Pixels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,16 +46,35 @@ intro
 """
 
 
-def film(path: Path, pictures: Sequence[Image.Image], codec: str = "mp4v") -> Path:
-    """A video that shows each picture for two seconds, at ten frames a second."""
+def film(
+    path: Path, pictures: Sequence[Image.Image], codec: str = "mp4v", *, rate: float = 10
+) -> Path:
+    """A video that shows each picture for two seconds, at ten frames a second or another rate."""
     size = pictures[0].size
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), 10, size)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), rate, size)
     assert writer.isOpened()
     for picture in pictures:
-        for _ in range(20):
+        for _ in range(round(2 * rate)):
             writer.write(np.asarray(picture.convert("RGB"))[:, :, ::-1])
     writer.release()
     return path
+
+
+def _with_frame_lengths(data: bytes, runs: Sequence[tuple[int, int]]) -> bytes:
+    """An MP4 whose table of frame lengths has these (frames, length) entries instead of its one.
+
+    The index stands behind the pixels, so that no offset into them moves.
+    """
+    assert data.index(b"mdat") < data.index(b"moov")
+    grown = 8 * (len(runs) - 1)
+    at = data.index(b"stts")
+    table = struct.pack(">I", len(runs)) + b"".join(struct.pack(">II", *run) for run in runs)
+    changed = bytearray(data[: at + 8] + table + data[at + 20 :])
+    for box in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stts"):
+        place = changed.index(box) - 4
+        size = int.from_bytes(changed[place : place + 4], "big") + grown
+        changed[place : place + 4] = size.to_bytes(4, "big")
+    return bytes(changed)
 
 
 def busy_picture() -> Image.Image:
@@ -99,6 +119,34 @@ def test_the_frames_that_change_most_are_kept(tmp_path):
     reader.close()
     assert [round(frame.seconds) for frame in found.frames] == [0, 2, 4, 6]
     assert found.frames[1].time_code == "0:02.0"
+
+
+def test_every_picture_of_a_slideshow_with_a_frame_every_two_seconds_is_seen(frames, tmp_path):
+    greys = [Image.new("RGB", (320, 240), (20 * n, 20 * n, 20 * n)) for n in range(12)]
+    found = frames.read(VideoPart(path=film(tmp_path / "a.mp4", greys, rate=0.5)), allow_paths=True)
+    assert [round(frame.seconds, 2) for frame in found.frames] == [2 * n for n in range(12)]
+    assert [round(frame.pixels.mean() / 20) for frame in found.frames] == list(range(12))
+    assert found.seconds == pytest.approx(24)
+
+
+def test_the_times_of_frames_of_unequal_length_are_those_of_the_file(frames, tmp_path):
+    colours = [(200, 30, 30), (30, 200, 30), (30, 30, 200)]
+    path = film(tmp_path / "a.mp4", [Image.new("RGB", (320, 240), c) for c in colours], rate=10)
+    data = path.read_bytes()
+    at = data.index(b"stts") + 8
+    # The frames of the second picture become four times as long as the others; the sum stays.
+    entries, count, length = struct.unpack(">III", data[at : at + 12])
+    assert (entries, count) == (1, 60)
+    path.write_bytes(
+        _with_frame_lengths(data, [(20, length // 2), (20, 2 * length), (20, length // 2)])
+    )
+    found = frames.read(VideoPart(path=path), allow_paths=True)
+    starts = [
+        next(f.seconds for f in found.frames if f.pixels.mean(axis=(0, 1)).argmax() == channel)
+        for channel in range(3)
+    ]
+    assert starts == pytest.approx([0, 1, 5], abs=0.5)
+    assert found.seconds == pytest.approx(6, abs=0.3)
 
 
 def test_a_longer_video_is_looked_at_in_part_and_says_so(tmp_path):
