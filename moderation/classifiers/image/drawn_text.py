@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
 from moderation.classifiers.base import DecodedImage, LocatedText
 from moderation.classifiers.image.codes import Code, code_signals, read_codes
+from moderation.classifiers.image.side_by_side import side_by_side
 from moderation.classifiers.image.tesseract import Tesseract
 from moderation.classifiers.image.text_layout import Block, DrawnLine, blocks_of
 from moderation.classifiers.image.text_recognition import RecognisedLine, TextRecogniser
@@ -67,6 +69,7 @@ class DrawnTextReader:
         openvino: bool | None = None,
     ) -> None:
         self._recogniser = TextRecogniser(threads, openvino=openvino)
+        self._threads = threads
         self._fallback = fallback
         self.version = f"{VERSION}+{fallback.version}" if fallback else VERSION
 
@@ -92,23 +95,23 @@ class DrawnTextReader:
         if self._fallback is not None:
             pairs = zip(flat, lines, strict=True)
             lines = [self._fallback.read_again(frame, of_frame) for frame, of_frame in pairs]
-        found = iter(lines)
+        found = zip(flat, lines, side_by_side(read_codes, flat, self._threads), strict=True)
         return [
-            self._examine(image, [(frame, next(found)) for frame in own])
+            self._examine(image, list(islice(found, len(own))))
             for image, own in zip(images, frames, strict=True)
         ]
 
     def _examine(
         self,
         image: DecodedImage,
-        frames: Sequence[tuple[npt.NDArray[np.uint8], Sequence[RecognisedLine]]],
+        frames: Sequence[tuple[npt.NDArray[np.uint8], Sequence[RecognisedLine], Sequence[Code]]],
     ) -> DrawnText:
         read: list[DrawnLine] = []
         unread: list[ImageBox] = []
         texts: list[LocatedText] = []
         signals: list[Signal] = []
         seen: set[str] = set()
-        for frame, (pixels, found) in enumerate(frames):
+        for frame, (pixels, found, codes) in enumerate(frames):
             height, width = pixels.shape[:2]
             lines = [_line(line, width, height, frame) for line in found]
             good = [line for line, raw in zip(lines, found, strict=True) if raw.read]
@@ -119,7 +122,6 @@ class DrawnTextReader:
                     seen.add(block.text)
                     texts.append(_located(image.index, block))
             read += good
-            codes = read_codes(pixels)
             new = [code for code in codes if code.text not in seen]
             seen.update(code.text for code in new)
             texts += [_of_code(image.index, code, width, height) for code in new]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from moderation.classifiers.image.side_by_side import side_by_side
 from moderation.errors import ModelUnavailable
 
 #: Surer than this, a line counts as read. Unsupported scripts, upside-down and mirrored lines come
@@ -98,8 +98,7 @@ class TextRecogniser:
         """
         if len(pictures) < 2 or self._threads < 2:
             return [self.lines(pixels) for pixels in pictures]
-        with ThreadPoolExecutor(min(self._threads, len(pictures))) as threads:
-            return list(threads.map(self._lines_alone, pictures))
+        return side_by_side(self._lines_alone, pictures, self._threads)
 
     def _lines_alone(self, pixels: npt.NDArray[np.uint8]) -> list[RecognisedLine]:
         with self._single.borrowed() as engine:

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from moderation.classifiers.base import Prepared
-from moderation.classifiers.matching.fingerprints import SAME, HashKind, plain_fingerprints
+from moderation.classifiers.image.side_by_side import side_by_side
+from moderation.classifiers.matching.fingerprints import (
+    SAME,
+    Fingerprints,
+    HashKind,
+    plain_fingerprints,
+)
 from moderation.classifiers.matching.hash_index import HashIndex
 from moderation.settings import Settings
 from moderation.signals import Signal
@@ -20,29 +26,40 @@ class ImageHashClassifier:
     """Notes every image's PDQ hash as an `image_hash` signal, which is stored with the assessment.
 
     The signal is no harm; its probability is the quality of the hash. Flat pictures have none.
+
+    Args:
+        threads: for several pictures; 0 means one per available core.
     """
 
     name = "image_hash"
     version = "pdq-1"
     categories: frozenset[str] = frozenset()
 
+    def __init__(self, threads: int = 0) -> None:
+        self._threads = threads
+
     def classify(self, batch: Sequence[Prepared]) -> list[list[Signal]]:
         """One signal per image that has enough structure to be recognised."""
+        pictures = [image.pixels for item in batch for image in item.images]
+        found = iter(side_by_side(plain_fingerprints, pictures, self._threads))
         return [
             [
-                Signal(
-                    name="image_hash",
-                    probability=found.quality / 100,
-                    part=f"image:{image.index}",
-                    model=self.name,
-                    model_version=self.version,
-                    note=_PREFIX + found.hex(HashKind.PDQ),
-                )
-                for image in item.images
-                if (found := plain_fingerprints(image.pixels)).hashes
+                self._signal(image.index, prints)
+                for image, prints in zip(item.images, found, strict=False)
+                if prints.hashes
             ]
             for item in batch
         ]
+
+    def _signal(self, image: int, found: Fingerprints) -> Signal:
+        return Signal(
+            name="image_hash",
+            probability=found.quality / 100,
+            part=f"image:{image}",
+            model=self.name,
+            model_version=self.version,
+            note=_PREFIX + found.hex(HashKind.PDQ),
+        )
 
 
 def hash_of_signal(signal: Signal) -> bytes | None:
@@ -79,4 +96,4 @@ def clusters(hashes: Sequence[bytes], radius: int = SAME[HashKind.PDQ]) -> list[
 
 def image_hash(settings: Settings) -> ImageHashClassifier:
     """The classifier that `MODERATION_CLASSIFIERS` calls `image_hash`."""
-    return ImageHashClassifier()
+    return ImageHashClassifier(settings.threads)
