@@ -9,16 +9,30 @@ from __future__ import annotations
 
 import base64
 import io
+import logging
+import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from moderation.classifiers.base import DecodedImage
 from moderation.classifiers.image.decoding import DecodingLimits, ImageRefused, SafeDecoder
 from moderation.classifiers.image.key_frames import KeyFrameReader, VideoLimits
+from moderation.classifiers.matching.bank_store import BankStore
+from moderation.classifiers.matching.banks import BankError
+from moderation.classifiers.matching.never_shown import NeverShown
 from moderation.items import ImagePart, VideoPart
 from moderation.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_HIDDEN = (
+    "This {} is not shown: a bank holds it whose pictures are shown to nobody, or the banks cannot "
+    "be read. Decide by what else is here, or escalate."
+)
 
 #: Longest side of a picture that was revealed, and of one that waits, in pixels.
 REVEALED_SIDE = 900
@@ -48,6 +62,7 @@ class Pictures:
             )
         )
         self._videos = KeyFrameReader(VideoLimits(max_frames=12, side=480))
+        self._never_shown = NeverShown(BankStore.from_settings(settings))
 
     def show(
         self, parts: tuple[ImagePart, ...], index: int, *, revealed: bool, grey: bool
@@ -64,6 +79,8 @@ class Pictures:
         [decoded] = self._decoder.decode_all([(index, parts[index])], allow_paths=True)
         if isinstance(decoded, ImageRefused):
             return Picture(trouble=_trouble(decoded, "picture"))
+        if self._hides(lambda: self._never_shown.has_image(parts[index], decoded)):
+            return Picture(trouble=_HIDDEN.format("picture"))
         width, height = decoded.original_size
         uri = _data_uri(decoded.pixels, revealed=revealed, grey=grey)
         return Picture(uri, width, height, 1 + len(decoded.frames))
@@ -75,6 +92,12 @@ class Pictures:
             found = self._videos.read(video, allow_paths=True)
         except ImageRefused as refused:
             return (Picture(trouble=_trouble(refused, "video")),)
+        frames = [
+            DecodedImage(n, frame.pixels, (frame.pixels.shape[1], frame.pixels.shape[0]), "")
+            for n, frame in enumerate(found.frames)
+        ]
+        if self._hides(lambda: self._never_shown.has_video(video, frames)):
+            return (Picture(trouble=_HIDDEN.format("video")),)
         return tuple(
             Picture(
                 _data_uri(frame.pixels, revealed=revealed, grey=grey),
@@ -84,6 +107,14 @@ class Pictures:
             )
             for frame in found.frames
         )
+
+    def _hides(self, is_known: Callable[[], bool]) -> bool:
+        """Whether a picture stays hidden; where the banks cannot be asked, it does."""
+        try:
+            return is_known()
+        except (BankError, sqlite3.Error) as error:
+            _log.error("a picture is not shown, for the banks cannot be read: %s", error)
+            return True
 
     def close(self) -> None:
         """End the decoding processes."""

@@ -60,7 +60,7 @@ class VideoWatcher:
     """
 
     name = "video"
-    version = "key-frames-2"
+    version = "key-frames-3"
 
     def __init__(
         self,

@@ -37,6 +37,10 @@ NEVER_RENDER = "never_render"
 _WIDE_TURNED_SEARCH = 250_000
 
 
+#: Problems of images whose bytes may not be, or were not, read.
+_NOT_LET_IN = frozenset({"path_not_allowed", "unreadable_file", "url_not_fetched"})
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """An entry of a bank that an image resembles."""
@@ -203,18 +207,33 @@ class KnownImageClassifier:
         return frozenset(bank.category for bank in self._store.banks())
 
     def classify(self, batch: Sequence[Prepared]) -> list[list[Signal]]:
-        """Look every image of every item up, all in one go."""
+        """Look every image of every item up, all in one go; what could not be decoded, by the
+        digests of its file."""
         if not self._known.banks:
             return [[] for _ in batch]
         images = [(n, item, image) for n, item in enumerate(batch) for image in item.images]
         found = self._known.lookup_all(
-            [(_of_image(item, image), image.sha256) for _, item, image in images]
-        )
-        signals: list[list[Signal]] = [[] for _ in batch]
-        for (n, _, image), matches in zip(images, found, strict=True):
-            signals[n] += [
-                self._signal(f"image:{image.index}", m) for m in matches[: self.MOST_SIGNALS]
+            [
+                (fingerprints_of(image, _part_of(item, image)), image.sha256)
+                for _, item, image in images
             ]
+        )
+        signals = [self._of_undecoded(item) for item in batch]
+        for (n, _, image), matches in zip(images, found, strict=True):
+            signals[n] += self._signals(f"image:{image.index}", matches)
+        return signals
+
+    def _of_undecoded(self, item: Prepared) -> list[Signal]:
+        """Matches of image files that were let in and could not be decoded."""
+        signals = []
+        for problem in item.problems:
+            kind, _, number = problem.part.partition(":")
+            if kind == "image" and problem.code not in _NOT_LET_IN:
+                part = item.item.images[int(number)]
+                if (found := _digests_of_part(part)) is not None:
+                    exact, key = found
+                    matches = self._known.lookup(Fingerprints(exact, 0), key=key)
+                    signals += self._signals(problem.part, matches)
         return signals
 
     def matches_of_file(self, part: str, path: Path) -> list[Signal]:
@@ -227,8 +246,17 @@ class KnownImageClassifier:
         if not self._known.banks:
             return []
         exact, key = _digests_of(path)
-        matches = self._known.lookup(Fingerprints(exact, 0), key=key)
-        return [self._signal(part, match) for match in matches[: self.MOST_SIGNALS]]
+        return self._signals(part, self._known.lookup(Fingerprints(exact, 0), key=key))
+
+    def _signals(self, part: str, matches: Sequence[Match]) -> list[Signal]:
+        """The surest match of every bank, then the surest of the others: a bank of which nothing
+        may be shown must not be lost behind another that holds the picture many times."""
+        first: dict[str, Match] = {}
+        for match in matches:
+            first.setdefault(match.bank.name, match)
+        others = [match for match in matches if first[match.bank.name] is not match]
+        told = [*first.values(), *others][: max(self.MOST_SIGNALS, len(first))]
+        return [self._signal(part, match) for match in told]
 
     def _signal(self, part: str, match: Match) -> Signal:
         entry = self._store.entry(match.entry)
@@ -248,20 +276,36 @@ class KnownImageClassifier:
         )
 
 
-def _of_image(item: Prepared, image: DecodedImage) -> Fingerprints:
-    """What an image is looked up by: all its frames, and the file itself."""
+def fingerprints_of(image: DecodedImage, part: ImagePart | None = None) -> Fingerprints:
+    """What an image is looked up by: all its frames, and the file itself.
+
+    Args:
+        image: as decoded.
+        part: as submitted; None for a key frame of a video, which has no file of its own.
+    """
     found = [query_fingerprints(frame) for frame in (image.pixels, *image.frames)]
     perceptual = {
         kind: tuple(value for one in found for value in one.hashes.get(kind, ()))
         for kind in (HashKind.PDQ, HashKind.DHASH)
     }
-    parts = item.item.images
-    # A key frame of a video has no file of its own.
-    file = file_bytes(parts[image.index]) if image.index < len(parts) else None
+    file = file_bytes(part) if part is not None else None
     exact = digests(file) if file is not None else {}
     sha256 = {HashKind.SHA256: (bytes.fromhex(image.sha256),)} if image.sha256 else {}
     turned = tuple(value for one in found for value in one.turned)
     return Fingerprints({**perceptual, **sha256, **exact}, found[0].quality, turned)
+
+
+def fingerprints_of_file(path: Path) -> Fingerprints | None:
+    """The digests of a file, whatever is in it; None if it cannot be read."""
+    try:
+        return Fingerprints(_digests_of(path)[0], 0) if path.is_file() else None
+    except OSError:
+        return None
+
+
+def _part_of(item: Prepared, image: DecodedImage) -> ImagePart | None:
+    parts = item.item.images
+    return parts[image.index] if image.index < len(parts) else None
 
 
 def file_bytes(part: ImagePart) -> bytes | None:
@@ -271,6 +315,17 @@ def file_bytes(part: ImagePart) -> bytes | None:
     if part.path is not None and part.path.is_file():
         return part.path.read_bytes()
     return None
+
+
+def _digests_of_part(part: ImagePart) -> tuple[dict[HashKind, tuple[bytes, ...]], str] | None:
+    """The digests of an image's file and its SHA-256 in digits; None if it is not at hand."""
+    if part.data is not None:
+        exact = digests(part.data)
+        return exact, exact[HashKind.SHA256][0].hex()
+    try:
+        return _digests_of(part.path) if part.path is not None and part.path.is_file() else None
+    except OSError:
+        return None  # already a problem
 
 
 def _digests_of(path: Path) -> tuple[dict[HashKind, tuple[bytes, ...]], str]:

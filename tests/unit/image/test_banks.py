@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
+from dashboard.pictures import Pictures
 from moderation.classifiers.base import DecodedImage, Prepared
 from moderation.classifiers.image.decoding import SafeDecoder
 from moderation.classifiers.matching.bank_files import (
@@ -42,7 +43,9 @@ from moderation.classifiers.matching.near_duplicates import (
 )
 from moderation.cli import bank as bank_command
 from moderation.errors import UnknownCategory
-from moderation.items import Item
+from moderation.items import ImagePart, Item
+from moderation.settings import Settings
+from moderation.signals import Problem
 
 
 @pytest.fixture
@@ -243,6 +246,78 @@ def test_matches_of_some_banks_are_marked_never_to_be_shown(store, scene):
     [[signal]] = KnownImageClassifier(store).classify([as_item("a", scene(1))])
     assert signal.category == "ncii"
     assert signal.aspect == NEVER_RENDER
+
+
+def test_a_match_never_to_be_shown_is_not_lost_behind_many_others(store, scene, encode):
+    hashes = entry_fingerprints(np.asarray(scene(1))).hashes
+    for n in range(6):
+        store.add("fakes", [NewEntry({**hashes, HashKind.MD5: (bytes([n]) * 16,)})])
+    data = encode("PNG", scene(1))
+    store.add("fakes", [NewEntry(digests(data + bytes([n]))) for n in range(3)])
+    store.add("fakes", [NewEntry(digests(data))])
+    store.create(Bank("sealed", "ncii", never_render=True))
+    store.add("sealed", [NewEntry(entry_fingerprints(np.asarray(captioned(scene(1)))).hashes)])
+    [signals] = KnownImageClassifier(store).classify([as_item("a", scene(1), data=data)])
+    assert len(signals) <= KnownImageClassifier.MOST_SIGNALS
+    assert NEVER_RENDER in {signal.aspect for signal in signals}
+
+
+def test_a_file_that_cannot_be_decoded_is_known_by_its_digest(store, tmp_path):
+    store.add("fakes", [NewEntry(digests(b"broken picture"), "list 3")])
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"broken picture")
+    item = Item.from_row(
+        {
+            "id": "a",
+            "images": [
+                {"data": b"broken picture"},
+                {"path": str(path)},
+                {"path": str(path)},
+                {"path": str(tmp_path / "gone.jpg")},
+            ],
+        }
+    )
+    codes = ["undecodable", "timeout", "path_not_allowed", "out_of_memory"]
+    problems = tuple(
+        Problem(part=f"image:{n}", code=code, message=code) for n, code in enumerate(codes)
+    )
+    [signals] = KnownImageClassifier(store).classify([Prepared(item, problems=problems)])
+    assert [(signal.part, signal.name) for signal in signals] == [
+        ("image:0", "known_image"),
+        ("image:1", "known_image"),
+    ]
+    assert "list 3" in signals[0].note
+
+
+def test_pictures_that_a_bank_hides_are_not_shown_whenever_it_was_filled(
+    tmp_path, monkeypatch, scene, encode
+):
+    monkeypatch.setenv("MODERATION_DATA_DIR", str(tmp_path))
+    pictures, banks = Pictures(Settings()), BankStore.from_settings(Settings())
+    parts = (ImagePart(data=encode("JPEG", scene(1).resize((240, 180)))),)
+    hashes = NewEntry(entry_fingerprints(np.asarray(scene(1))).hashes)
+
+    def shown() -> bool:
+        picture = pictures.show(parts, 0, revealed=True, grey=False)
+        assert picture.data_uri or "not shown" in picture.trouble
+        return bool(picture.data_uri)
+
+    assert shown()
+    banks.create(Bank("seen", "ncii"))
+    banks.add("seen", [hashes])
+    assert shown()
+    banks.create(Bank("sealed", "ncii", never_render=True, enabled_ratio=0.01))
+    banks.add("sealed", [hashes])
+    assert not shown()
+    banks.set_enabled_ratio("sealed", 0)
+    assert shown()
+    monkeypatch.setenv("MODERATION_DATA_DIR", str(tmp_path / "broken"))
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / banks.path.name).write_bytes(b"no database" * 1000)
+    broken = Pictures(Settings())
+    assert broken.show(parts, 0, revealed=True, grey=False).data_uri == ""
+    for each in (pictures, broken):
+        each.close()
 
 
 def test_without_banks_nothing_is_known_and_no_file_is_made(tmp_path, scene):

@@ -1,0 +1,61 @@
+"""Whether a picture may be shown at all, asked at the moment it is to be shown.
+
+An assessment says what was known when an item was screened. A bank may have been filled since, or
+the picture may have been too slow to decode that day; so whoever shows pictures asks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from moderation.classifiers.base import DecodedImage
+from moderation.classifiers.matching.bank_store import BankStore
+from moderation.classifiers.matching.fingerprints import Fingerprints
+from moderation.classifiers.matching.known_images import (
+    KnownImages,
+    fingerprints_of,
+    fingerprints_of_file,
+)
+from moderation.items import ImagePart, VideoPart
+
+
+class NeverShown:
+    """Knows the pictures of all banks that are marked `never_render`. Safe to use from threads.
+
+    A bank that is tried on a share of the traffic is asked about every picture, and one that is
+    switched off about none.
+
+    Args:
+        store: the banks.
+    """
+
+    def __init__(self, store: BankStore) -> None:
+        self._store = store
+        self._known = KnownImages(store)
+
+    def has_image(self, part: ImagePart, image: DecodedImage) -> bool:
+        """Whether one of the banks holds this picture, edited versions included.
+
+        Raises:
+            BankError: the banks cannot be read.
+        """
+        return self._is_known([fingerprints_of(image, part)] if self._asked() else [])
+
+    def has_video(self, part: VideoPart, frames: Sequence[DecodedImage]) -> bool:
+        """Whether one of the banks holds this file or one of its key frames.
+
+        Raises:
+            BankError: the banks cannot be read.
+        """
+        if not self._asked():
+            return False
+        found = [fingerprints_of(frame) for frame in frames]
+        exact = fingerprints_of_file(part.path) if part.path is not None else None
+        return self._is_known([*found, *([exact] if exact else [])])
+
+    def _asked(self) -> bool:
+        return any(bank.never_render for bank in self._store.banks())
+
+    def _is_known(self, pictures: Sequence[Fingerprints]) -> bool:
+        matches = self._known.lookup_all([(found, "") for found in pictures])
+        return any(match.bank.never_render for own in matches for match in own)
