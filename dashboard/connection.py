@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.pictures import Pictures
 from moderation.policy import PackSet
-from moderation.queue import Queue
+from moderation.queue import Queue, QueueRules
 from moderation.records.database import Database, open_database
 from moderation.settings import Settings
 from moderation.translation import ChineseGloss, MarianTranslator, Translator
@@ -33,7 +33,7 @@ def database() -> Database:
 @st.cache_resource(show_spinner=False)
 def queue() -> Queue:
     """The review queue of the database."""
-    return Queue(database())
+    return Queue(database(), QueueRules.of(settings().queue_rules))
 
 
 @st.cache_resource(show_spinner=False)

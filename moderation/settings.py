@@ -102,6 +102,12 @@ class Settings(BaseSettings):
         default=True,
         description="Whether the text model may end what is surely harmless after a few layers.",
     )
+    queue_rules: Annotated[dict[str, Any], NoDecode] = Field(
+        default_factory=dict,
+        description="JSON object: how review work is organised, where it differs from the defaults "
+        "of `moderation.queue.QueueRules`, for example "
+        '{"audit_share": 0.01, "golden_share": 0.02, "double_review_severities": [0]}.',
+    )
     translation_models: Annotated[dict[str, str], NoDecode] = Field(
         default={},
         description="JSON object from source language to a MarianMT model (local folder or hub "
@@ -189,7 +195,11 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        "image_model_labels", "image_zero_shot_prompts", "translation_models", mode="before"
+        "image_model_labels",
+        "image_zero_shot_prompts",
+        "translation_models",
+        "queue_rules",
+        mode="before",
     )
     @classmethod
     def _json_object(cls, value: object) -> object:

@@ -21,6 +21,7 @@ def build() -> typer.Typer:
         models,
         phrases,
         policy,
+        queue,
         retention,
         reviewers,
         screen,
@@ -48,6 +49,7 @@ def build() -> typer.Typer:
     app.add_typer(bank.app, name="bank", help="Banks of known images.")
     app.add_typer(phrases.app, name="phrases", help="Banks of phrases.")
     app.add_typer(reviewers.app, name="reviewers", help="The people who review.")
+    app.add_typer(queue.app, name="queue", help="What waits, appeals, quality, a lead's work.")
     app.add_typer(audit.app, name="audit", help="The audit log.")
     app.add_typer(retention.app, name="retention", help="Deletion, erasure and legal holds.")
     train.app.command("image")(train_image.image)

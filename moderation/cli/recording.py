@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from moderation.queue import record_screenings
+from moderation.queue import QueueRules, record_screenings
 from moderation.records import Database, open_database
 from moderation.records.people import create_reviewer
 from moderation.records.people_tables import Role
@@ -53,6 +53,7 @@ class Recorder:
     """
 
     def __init__(self, settings: Settings) -> None:
+        self._rules = QueueRules.of(settings.queue_rules)
         self.database = open_database(settings.effective_database_url)
         self._stored = 0
         self._jobs: set[int] = set()
@@ -61,7 +62,7 @@ class Recorder:
         """Stores items, assessments and verdicts, and queues what a person should see. Private
         messages that may not be looked at are not kept."""
         kept = [s for s in screenings if s.scanned or s.needs_review]
-        found = record_screenings(self.database, [(s.item, s) for s in kept])
+        found = record_screenings(self.database, [(s.item, s) for s in kept], rules=self._rules)
         self._stored += sum(entry.is_new for entry in found)
         self._jobs |= {entry.job_id for entry in found if entry.job_id is not None}
 

@@ -26,6 +26,10 @@ app = typer.Typer(no_args_is_help=True)
 
 _Name = Annotated[str, typer.Argument(help="The name they sign in with.")]
 _Languages = Annotated[str | None, typer.Option(help="What they read: zh,en,es (comma-separated).")]
+_Queues = Annotated[
+    str | None,
+    typer.Option(help="Queues they work on (comma-separated; '' is all).", show_default="all"),
+]
 _Surfaces = Annotated[
     str | None,
     typer.Option(
@@ -63,6 +67,7 @@ def _ask_password(from_stdin: bool) -> str:
 def create(
     name: _Name,
     languages: _Languages = None,
+    queues: _Queues = None,
     surfaces: _Surfaces = None,
     regions: _Regions = None,
     roles: _Roles = None,
@@ -83,6 +88,7 @@ def create(
             password=password,
             display_name=display_name,
             languages=_listed(languages) or (),
+            queues=_listed(queues) or (),
             surfaces=_listed(surfaces) or (),
             regions=_listed(regions) or (),
             roles=_listed(roles) or (Role.REVIEWER,),
@@ -96,6 +102,7 @@ def create(
 def change(
     name: _Name,
     languages: _Languages = None,
+    queues: _Queues = None,
     surfaces: _Surfaces = None,
     regions: _Regions = None,
     roles: _Roles = None,
@@ -117,6 +124,7 @@ def change(
             password=new_password,
             display_name=display_name,
             languages=_listed(languages),
+            queues=_listed(queues),
             surfaces=_listed(surfaces),
             regions=_listed(regions),
             roles=_listed(roles),
@@ -136,7 +144,8 @@ def show(
     with open_database(database) as opened:
         reviewers = list_reviewers(opened, disabled=everybody)
     table = Table(
-        "name", "shown as", "languages", "surfaces", "regions", "roles", "seniority", "signs in"
+        *("name", "shown as", "languages", "queues", "surfaces", "regions"),
+        *("roles", "seniority", "signs in"),
     )
     for person in reviewers:
         signs_in = "disabled" if person.disabled_at else "yes" if person.password_hash else "no"
@@ -144,6 +153,7 @@ def show(
             person.id,
             escape(person.display_name),
             ", ".join(person.languages),
+            escape(", ".join(person.queues)) or "all",
             ", ".join(person.surfaces) or "all",
             ", ".join(person.regions) or "all",
             ", ".join(person.roles),

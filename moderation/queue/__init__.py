@@ -60,7 +60,7 @@ from moderation.queue.case_file import CaseFile, EarlierDecision
 from moderation.queue.claiming import ClaimedJob
 from moderation.queue.clusters import ClusterMember
 from moderation.queue.deciding import ACTIONS
-from moderation.queue.errors import DecisionRefused, ExposureReached, LeaseLost
+from moderation.queue.errors import DecisionRefused, ExposureReached, LeaseLost, RulesRefused
 from moderation.queue.exposure import Standing, own_standing, raise_cap, take_break, team_minutes
 from moderation.queue.golden import (
     add_golden,
@@ -84,6 +84,7 @@ __all__ = [
     "Queue",
     "QueueRules",
     "Recorded",
+    "RulesRefused",
     "Standing",
     "add_golden",
     "golden_results",

@@ -24,7 +24,7 @@ from sqlmodel import col
 from moderation.queue.deciding import ACTIONS
 from moderation.records.database import Database
 from moderation.records.item_tables import StoredItem
-from moderation.records.queue_tables import Appeal, AppealState, Decision, DecisionKind
+from moderation.records.queue_tables import Appeal, AppealState, Decision, DecisionKind, Job
 
 #: Resamples of the bootstrap, over items.
 _RESAMPLES = 500
@@ -140,30 +140,48 @@ def pairwise(looks: Iterable[tuple[int, str, str]]) -> list[PairAgreement]:
     return found
 
 
+#: By what figures can be told apart.
+GROUPINGS = ("all", "language", "category", "reviewer")
+
+
+def _check_grouping(by: str) -> None:
+    if by not in GROUPINGS:
+        raise ValueError(f"group by one of {', '.join(GROUPINGS)}")
+
+
 def stored_looks(
     database: Database, *, since: float = 0.0, by: str = "all"
 ) -> dict[str, list[tuple[int, str, str]]]:
     """Looks (item, reviewer, action) that stand, in groups.
 
     Args:
-        by: `all`, `language` or `category`.
+        by: one of `GROUPINGS`. A category is that of the job, so that two who call one item by
+            different names are compared; a reviewer's group has everybody's looks at the items
+            that they looked at.
     """
-    if by not in {"all", "language", "category"}:
-        raise ValueError("group looks by all, language or category")
+    _check_grouping(by)
     with database.read() as session:
         rows = session.execute(
-            select(Decision, col(StoredItem.language))
+            select(Decision, col(StoredItem.language), col(Job.category))
             .join(StoredItem, col(StoredItem.key) == col(Decision.item_key))
+            .join(Job, col(Job.id) == col(Decision.job_id))
             .where(col(Decision.decided_at) >= since, col(Decision.group_id).is_(None))
             .order_by(col(Decision.id))
         ).all()
-    undone = {row.supersedes for row, _ in rows if row.kind == DecisionKind.UNDO}
+    undone = {row.supersedes for row, _, _ in rows if row.kind == DecisionKind.UNDO}
     # An appeal sees the first decision and an adjudicator both looks: they are not independent.
     independent = {DecisionKind.REVIEW, DecisionKind.GOLDEN, DecisionKind.AUDIT}
+    standing = [
+        (row, {"all": "all", "language": language, "category": category or "none"})
+        for row, language, category in rows
+        if row.kind in independent and row.id not in undone
+    ]
+    seen_by: dict[int, set[str]] = defaultdict(set)
+    for row, _ in standing:
+        seen_by[row.item_key].add(row.reviewer_id)
     groups: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
-    for row, language in rows:
-        if row.kind in independent and row.id not in undone:
-            name = {"all": "all", "language": language, "category": row.category or "none"}[by]
+    for row, names in standing:
+        for name in sorted(seen_by[row.item_key]) if by == "reviewer" else [names[by]]:
             groups[name].append((row.item_key, row.reviewer_id, row.action))
     return dict(groups)
 
@@ -189,11 +207,23 @@ class Rate:
         return float(found.low), float(found.high)
 
 
-def overturn_rates(database: Database, *, since: float = 0.0) -> dict[str, Rate]:
-    """Language → share of answered appeals that replaced the decision."""
+def overturn_rates(
+    database: Database, *, since: float = 0.0, by: str = "language"
+) -> dict[str, Rate]:
+    """Group → share of answered appeals that replaced the decision.
+
+    Args:
+        by: one of `GROUPINGS`; a reviewer is the one whose decision was appealed.
+    """
+    _check_grouping(by)
     with database.read() as session:
         rows = session.execute(
-            select(col(Appeal.state), col(StoredItem.language))
+            select(
+                col(Appeal.state),
+                col(StoredItem.language),
+                col(Decision.category),
+                col(Decision.reviewer_id),
+            )
             .join(Decision, col(Decision.id) == col(Appeal.decision_id))
             .join(StoredItem, col(StoredItem.key) == col(Decision.item_key))
             .where(
@@ -201,34 +231,57 @@ def overturn_rates(database: Database, *, since: float = 0.0) -> dict[str, Rate]
                 col(Appeal.state).in_([AppealState.UPHELD.value, AppealState.OVERTURNED.value]),
             )
         ).all()
-    answered = Counter(language for _, language in rows)
-    overturned = Counter(language for state, language in rows if state == AppealState.OVERTURNED)
+    answered: Counter[str] = Counter()
+    overturned: Counter[str] = Counter()
+    for state, language, category, reviewer in rows:
+        names = {
+            "all": "all",
+            "language": language,
+            "category": category or "none",
+            "reviewer": reviewer or "automatic",
+        }
+        answered[names[by]] += 1
+        overturned[names[by]] += state == AppealState.OVERTURNED
     return {name: Rate(overturned[name], answered[name]) for name in sorted(answered)}
 
 
-def automation_precision(database: Database, *, since: float = 0.0) -> dict[tuple[str, str], Rate]:
-    """(language, automatic action) → share of checked items on which the first person to look gave
-    the same action or a harsher one; for `allow`, exactly `allow`."""
+def automation_precision(
+    database: Database, *, since: float = 0.0, by: str = "language"
+) -> dict[tuple[str, str], Rate]:
+    """(group, automatic action) → share of checked items on which the first person to look gave
+    the same action or a harsher one; for `allow`, exactly `allow`. Looks that were taken back do
+    not count.
+
+    Args:
+        by: `all`, `language` or `category` (of the job).
+    """
+    if by not in {"all", "language", "category"}:
+        raise ValueError("group automation by all, language or category")
+    undone = select(col(Decision.supersedes)).where(col(Decision.kind) == DecisionKind.UNDO)
     with database.read() as session:
         rows: Sequence[Any] = session.execute(
             select(
                 col(StoredItem.language),
+                col(Job.category),
                 col(Decision.automatic_action),
                 col(Decision.action),
             )
             .join(StoredItem, col(StoredItem.key) == col(Decision.item_key))
+            .join(Job, col(Job.id) == col(Decision.job_id))
             .where(
                 col(Decision.decided_at) >= since,
                 col(Decision.automatic_action).is_not(None),
                 col(Decision.round) == 1,
                 col(Decision.kind).in_([DecisionKind.REVIEW.value, DecisionKind.AUDIT.value]),
+                col(Decision.id).not_in(undone),
             )
         ).all()
     checked: Counter[tuple[str, str]] = Counter()
     right: Counter[tuple[str, str]] = Counter()
-    for language, automatic, action in rows:
-        checked[language, automatic] += 1
-        right[language, automatic] += _bears_out(automatic, action)
+    for language, category, automatic, action in rows:
+        name = {"all": "all", "language": language, "category": category or "none"}[by]
+        checked[name, automatic] += 1
+        right[name, automatic] += _bears_out(automatic, action)
     return {name: Rate(right[name], checked[name]) for name in sorted(checked)}
 
 

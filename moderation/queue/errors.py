@@ -25,3 +25,7 @@ class DecisionRefused(ModerationError):
 
 class ExposureReached(ModerationError):
     """The reviewer has seen as much difficult material as their shift allows."""
+
+
+class RulesRefused(ModerationError):
+    """The organisation of review work names something unknown, or a value that it cannot have."""

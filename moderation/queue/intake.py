@@ -530,9 +530,10 @@ def _risen(job: Job, draft: JobDraft, is_report: bool) -> dict[str, Any]:
 
 
 def _queue_of(session: Session, job: Job) -> str:
-    return session.execute(
+    found: str = session.execute(
         select(col(Route.queue)).where(col(Route.id) == job.route_id)
     ).scalar_one()
+    return found
 
 
 def _group_again(session: Session, job: Job, entry: _Entry, now: float) -> None:

@@ -55,6 +55,32 @@ def breaches(session: Session, now: float, limit: int) -> list[dict[str, Any]]:
     ]
 
 
+def paused(session: Session, now: float) -> list[dict[str, Any]]:
+    """Jobs whose clock stands still, the longest first, with the note of whoever paused them."""
+    query = (
+        select(Job, col(StoredItem.id), col(Route.queue), col(Route.language))
+        .join(StoredItem, col(StoredItem.key) == col(Job.item_key))
+        .join(Route, col(Route.id) == col(Job.route_id))
+        .where(col(Job.state) == JobState.PAUSED)
+        .order_by(col(Job.paused_at), col(Job.id))
+    )
+    found = []
+    for job, item_id, queue, language in session.execute(query).all():
+        notes = [e for e in history(session, job.id) if e.kind == "paused"]
+        found.append(
+            {
+                "job_id": job.id,
+                "item_id": item_id,
+                "queue": queue,
+                "language": language,
+                "severity": job.severity,
+                "hours": (now - (job.paused_at or now)) / 3600,
+                "note": str(notes[-1].detail.get("note", "")) if notes else "",
+            }
+        )
+    return found
+
+
 def history(session: Session, job_id: int) -> list[JobEvent]:
     """What happened to a job, oldest first."""
     query = select(JobEvent).where(col(JobEvent.job_id) == job_id).order_by(col(JobEvent.id))

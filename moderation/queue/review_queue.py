@@ -337,6 +337,12 @@ class Queue:
         with self.database.read() as session:
             return looking.breaches(session, self.database.now(session), limit)
 
+    def paused(self) -> list[dict[str, Any]]:
+        """Jobs that wait for somebody outside, the longest first: `job_id`, `item_id`, `queue`,
+        `language`, `severity`, `hours`, `note`. `resume` lets one go on."""
+        with self.database.read() as session:
+            return looking.paused(session, self.database.now(session))
+
     def history(self, job_id: int) -> list[JobEvent]:
         """What happened to a job, oldest first."""
         with self.database.read() as session:

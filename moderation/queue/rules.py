@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from moderation.queue.errors import RulesRefused
 
 if TYPE_CHECKING:
     from moderation.queue.drafts import JobDraft
+
+
+#: The dashboard renews a lease every 45 seconds.
+_SHORTEST_LEASE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,38 @@ class QueueRules:
     shift_gap_hours: float = 6.0
     #: Severities that a newcomer (seniority 0) is not handed.
     trained_only_severities: frozenset[int] = field(default_factory=lambda: frozenset({0}))
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> QueueRules:
+        """From an operator's settings (`MODERATION_QUEUE_RULES`); the rest as here.
+
+        Raises:
+            RulesRefused: a name is unknown, or a value is none that it can have.
+        """
+        names = [known.name for known in fields(cls)]
+        unknown = sorted(set(given) - set(names))
+        if unknown:
+            raise RulesRefused(
+                f"MODERATION_QUEUE_RULES: there is no {unknown[0]!r}; known: {', '.join(names)}"
+            )
+        try:
+            rules = TypeAdapter(cls).validate_python(dict(given))
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            raise RulesRefused(
+                f"MODERATION_QUEUE_RULES: {first['loc'][0]}: {first['msg']}"
+            ) from None
+        for name in names:
+            value = getattr(rules, name)
+            most = 1.0 if name.endswith("_share") else float("inf")
+            if isinstance(value, int | float) and not 0 <= value <= most:
+                told = "between 0 and 1" if most == 1.0 else "0 or more"
+                raise RulesRefused(f"MODERATION_QUEUE_RULES: {name} must be {told}, not {value}")
+        if rules.lease_seconds < _SHORTEST_LEASE:
+            raise RulesRefused(
+                f"MODERATION_QUEUE_RULES: lease_seconds must be {_SHORTEST_LEASE:.0f} or more"
+            )
+        return rules
 
     def reviews_needed(self, draft: JobDraft) -> int:
         """How many people look at it before a decision is in force."""

@@ -16,7 +16,13 @@ import moderation
 from moderation.policy.rollout import Rollout
 from moderation.records.strikes import strikes_of
 from moderation.screening import Screener
-from moderation.service import conversation_routes, errors, moderations, screening_routes
+from moderation.service import (
+    conversation_routes,
+    decision_routes,
+    errors,
+    moderations,
+    screening_routes,
+)
 from moderation.service.batching import ScreeningBatcher
 from moderation.service.limits import Limits
 from moderation.service.recording import Recording
@@ -72,6 +78,7 @@ def create_app(settings: Settings | None = None, screener: Screener | None = Non
     app.include_router(screening_routes.router)
     app.include_router(moderations.router)
     app.include_router(conversation_routes.router)
+    app.include_router(decision_routes.router)
     app.add_api_route("/healthz", healthz, methods=["GET"], tags=["Operations"])
     return app
 

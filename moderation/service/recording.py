@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from moderation.errors import ModerationError
-from moderation.queue import record_screening
+from moderation.queue import QueueRules, record_screening
 from moderation.records import Database, open_database
 from moderation.screening import Screening
 from moderation.settings import Settings
@@ -14,8 +14,9 @@ from moderation.settings import Settings
 class Recording:
     """An open database that takes screenings, one transaction each."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, rules: QueueRules | None = None) -> None:
         self.database = database
+        self.rules = rules or QueueRules()
 
     @classmethod
     def open(cls, settings: Settings) -> Recording:
@@ -23,8 +24,10 @@ class Recording:
 
         Raises:
             DatabaseUnavailable: it cannot be opened or written; the message names the file.
+            RulesRefused: the setting `queue_rules` is wrong.
         """
-        return cls(open_database(settings.effective_database_url))
+        rules = QueueRules.of(settings.queue_rules)
+        return cls(open_database(settings.effective_database_url), rules)
 
     async def record(self, screening: Screening) -> int | None:
         """Stores it; the id of the job that waits for a person, if one does. A private message that
@@ -32,7 +35,7 @@ class Recording:
         if not screening.scanned and not screening.needs_review:
             return None
         recorded = await asyncio.to_thread(
-            record_screening, self.database, screening.item, screening
+            record_screening, self.database, screening.item, screening, rules=self.rules
         )
         return recorded.job_id
 
