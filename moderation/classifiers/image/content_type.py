@@ -30,8 +30,10 @@ _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b
 #: Decodes HEIC; the extra `heic`.
 _HEIC_DECODER = "pi_heif"
 
-#: Where a ZIP archive's end record can begin, counted from the end of the file.
+#: Where a ZIP archive's end record can begin, counted from the end of the archive.
 _ZIP_TAIL = 22 + 65_535
+
+_ZIP_END, _ZIP_ENTRY, _ZIP64_LOCATOR = b"PK\x05\x06", b"PK\x01\x02", b"PK\x06\x07"
 
 #: PDF readers accept the header anywhere in the first kilobyte.
 _PDF_HEAD = 1024
@@ -95,12 +97,26 @@ def second_nature(data: bytes) -> str | None:
     """
     if b"%PDF-" in data[:_PDF_HEAD]:
         return "PDF document"
-    tail = data[-_ZIP_TAIL:]
-    at = tail.rfind(b"PK\x05\x06")
-    # The two bytes at 20 give the length of the comment, which must end with the file; without
-    # that check compressed pixels would now and then look like an archive.
-    if at >= 0 and len(tail) - at >= 22:
-        comment = int.from_bytes(tail[at + 20 : at + 22], "little")
-        if at + 22 + comment == len(tail) and b"PK\x01\x02" in data:
-            return "ZIP archive"
+    if _ends_as_zip(data):
+        return "ZIP archive"
+    if data[257:262] == b"ustar":
+        return "tar archive"
     return next((name for magic, name in _ARCHIVES.items() if magic in data), None)
+
+
+def _ends_as_zip(data: bytes) -> bool:
+    """Whether a ZIP directory with something in it stands before an end record.
+
+    The end record tells the length of the directory, so that compressed pixels do not look like an
+    archive; bytes behind it do not matter, for most programs bear them.
+    """
+    first = max(0, len(data) - 2 * _ZIP_TAIL)
+    at = data.find(_ZIP_END, first)
+    while at >= 0:
+        length = int.from_bytes(data[at + 12 : at + 16], "little")
+        if data[at - 20 : at - 16] == _ZIP64_LOCATOR:
+            return True
+        if 0 < length <= at and data[at - length : at - length + 4] == _ZIP_ENTRY:
+            return True
+        at = data.find(_ZIP_END, at + 1)
+    return False

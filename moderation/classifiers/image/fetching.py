@@ -21,6 +21,9 @@ from moderation.classifiers.image.refusals import ImageRefused
 _MOST_REDIRECTS = 3
 _CHUNK = 65_536
 
+#: All addresses of IPv6 that are given out (RFC 4291); the rest is local, reserved or old wrapping.
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+
 Resolve = Callable[[str, int], Iterable[str]]
 
 
@@ -167,6 +170,8 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if parsed not in _GLOBAL_UNICAST:
+            return False
     return parsed.is_global and not parsed.is_multicast
 
 

@@ -114,6 +114,8 @@ def hostile(photo: Image.Image, encode: Encode) -> dict[str, tuple[bytes, str]]:
         "PSD": (b"8BPS\0\1" + bytes(40), "unsupported_format"),
         "text": (b"this is no picture at all", "unsupported_format"),
         "JPEG and ZIP": (jpeg + archive.getvalue(), "polyglot"),
+        "JPEG, ZIP and a byte": (jpeg + archive.getvalue() + b"\0", "polyglot"),
+        "JPEG and tar": (jpeg[:2] + _jpeg_comment(_tar_header()) + jpeg[2:], "polyglot"),
         "PNG and RAR": (png + b"Rar!\x1a\x07\x01\x00" + bytes(30), "polyglot"),
         "JPEG and PDF": (
             jpeg[:2] + b"\xff\xfe\x00\x0b%PDF-1.4\n" + jpeg[2:],
@@ -122,6 +124,15 @@ def hostile(photo: Image.Image, encode: Encode) -> dict[str, tuple[bytes, str]]:
         "JPEG header and noise": (jpeg[:400] + bytes(range(256)) * 20, "undecodable"),
         "PNG without pixels": (png[:33] + png_chunk(b"IEND", b""), "undecodable"),
     }
+
+
+def _jpeg_comment(body: bytes) -> bytes:
+    return b"\xff\xfe" + struct.pack(">H", len(body) + 2) + body
+
+
+def _tar_header() -> bytes:
+    """As much of it as programs look for, 257 bytes after the beginning of a JPEG file."""
+    return bytes(251) + b"ustar\x0000" + bytes(300)
 
 
 def _flat_png(width: int, height: int) -> bytes:
