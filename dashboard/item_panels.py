@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import connection, reading_help, templates
+from dashboard import connection, reading_help, templates, wording
 from dashboard.evidence import ItemEvidence
 from dashboard.hostile_text import SHOWN_CHARACTERS, is_shortened, show_text
 from dashboard.pictures import Picture
@@ -31,6 +31,8 @@ NOT_SHOWN: Mapping[str, str] = MappingProxyType(
 #: Turns shown before and after a flagged one, and of a conversation without any flag.
 TURNS_AROUND = 6
 TURNS_UNFLAGGED = 60
+#: Lines about a conversation as a whole: stages of a scam, who is piled on.
+NOTES = 6
 
 #: Near-copies listed with their words.
 COPIES = 12
@@ -62,7 +64,7 @@ def show_item(
             person,
         )
     if item.turns:
-        _conversation(item.turns, evidence, language, person)
+        _conversation(item, evidence, language, person)
     for index, video in enumerate(item.videos):
         if video.subtitles:
             name = f"Video {index + 1}, what is said"
@@ -95,10 +97,8 @@ def _written(
     reading_help.show(part, text, language, person)
 
 
-def _conversation(
-    turns: Sequence[Turn], evidence: ItemEvidence, language: str, person: Session
-) -> None:
-    view = person.view
+def _conversation(item: Item, evidence: ItemEvidence, language: str, person: Session) -> None:
+    turns, view = item.turns, person.view
     flagged = evidence.flagged_turns
     everything = "turns" in view.unfolded
     wanted = range(len(turns)) if everything else sorted(_windows(len(turns), list(flagged)))
@@ -107,21 +107,39 @@ def _conversation(
     for index in wanted:
         if index > previous + 1:
             rows.append({"gap": index - previous - 1})
-        rows.append(_turn_row(index, turns[index], evidence, language, person))
+        missing = number_of(turns, index) - number_of(turns, index - 1) - 1 if index else 0
+        if index == previous + 1 and missing > 0:
+            rows.append({"missing": missing})
+        rows.append(_turn_row(index, turns, evidence, language, person))
         previous = index
     if previous < len(turns) - 1:
         rows.append({"gap": len(turns) - 1 - previous})
-    labels = [label for part in ("item", "turns") for label in evidence.of(part).labels]
+    whole = [evidence.of(part) for part in ("item", "turns")]
+    labels = [label for seen in whole for label in seen.labels]
     templates.show(
         "conversation",
         name="Conversation",
         total=len(turns),
         flagged=len(flagged),
         labels=labels[:4],
+        notes=[note for seen in whole for note in seen.notes][:NOTES],
+        people=people_of(item),
         rows=rows,
     )
     if not everything and len(rows) < len(turns):
         _unfold_button("turns", f"Show all {len(turns)} turns", view)
+
+
+def people_of(item: Item) -> list[tuple[str, list[str]]]:
+    """Who takes part, with what the platform told of them; those it told something of first."""
+    told = {person.id: wording.participant(person) for person in item.participants}
+    silent: dict[str, list[str]] = {turn.speaker: [] for turn in item.turns if turn.speaker} | told
+    return sorted(silent.items(), key=lambda entry: not entry[1])
+
+
+def number_of(turns: Sequence[Turn], index: int) -> int:
+    """The place of a turn in its conversation, counted from 1, as the notes count."""
+    return turns[index].number or index + 1
 
 
 def _windows(count: int, flagged: Sequence[int]) -> set[int]:
@@ -134,18 +152,20 @@ def _windows(count: int, flagged: Sequence[int]) -> set[int]:
 
 
 def _turn_row(
-    index: int, turn: Turn, evidence: ItemEvidence, language: str, person: Session
+    index: int, turns: Sequence[Turn], evidence: ItemEvidence, language: str, person: Session
 ) -> dict[str, Any]:
+    turn = turns[index]
     own = turn.language or language
     return {
         "words": _turn_gloss(index, turn.text, own, evidence, person),
-        "index": index,
+        "number": number_of(turns, index),
         "speaker": turn.speaker or "?",
         "role": turn.role,
         "seconds": turn.seconds,
         "language": own,
         "body": show_text(turn.text, evidence.of(f"turn:{index}").highlights, shown=1500),
         "flag": evidence.flagged_turns.get(index),
+        "notes": evidence.of(f"turn:{index}").notes[:2],
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+from moderation.items import AgeBracket, Participant
 from moderation.taxonomy import CATEGORIES
 
 #: What an action word of a verdict means for the people who would see the item.
@@ -43,6 +44,16 @@ SURFACES: Mapping[str, str] = MappingProxyType(
         "video": "Video",
         "direct_message": "Direct message",
         "review": "Review",
+    }
+)
+
+#: Brackets that people declared to the platform.
+AGES: Mapping[AgeBracket, str] = MappingProxyType(
+    {
+        AgeBracket.UNDER_13: "under 13",
+        AgeBracket.FROM_13_TO_15: "13 to 15",
+        AgeBracket.FROM_16_TO_17: "16 or 17",
+        AgeBracket.FROM_18: "adult",
     }
 )
 
@@ -162,6 +173,17 @@ def count(number: float) -> str:
             scaled = number / size
             return f"{scaled:.0f}{suffix}" if scaled >= 10 else f"{scaled:.1f}{suffix}"
     return f"{number:.0f}"
+
+
+def participant(person: Participant) -> list[str]:
+    """What the platform told of somebody who takes part: role, age of the account, age bracket."""
+    facts = [plain(person.role).lower()] if person.role else []
+    if person.account_age_days is not None:
+        days = person.account_age_days
+        facts.append(f"account {days:,} day{'' if days == 1 else 's'} old")
+    if person.age is not AgeBracket.UNKNOWN:
+        facts.append(f"age declared: {AGES[person.age]}")
+    return facts
 
 
 def clock(seconds: float) -> str:

@@ -193,8 +193,11 @@ class Turn(_Part):
     speaker: Annotated[Text, Field(max_length=500)] = ""
     text: Annotated[Text, Field(max_length=MAX_TEXT_CHARACTERS)]
     role: str | None = Field(default=None, max_length=100)  #: host, listener, seller …
-    seconds: float | None = Field(default=None, ge=0)  #: seconds since the conversation began
+    seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    #: since the conversation began
     language: _Language | None = None
+    number: int | None = Field(default=None, ge=1)
+    #: its place in the conversation, counted from 1, where the item holds only a part of it
 
 
 class Participant(_Part):

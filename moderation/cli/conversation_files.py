@@ -278,8 +278,14 @@ def _chat(
     fields |= around or {}
     for part, start in enumerate(range(0, len(turns), MAX_TURNS), start=1):
         own = f"{name} part {part}" if part > 1 else name
+        held = turns[start : start + MAX_TURNS]
+        if part > 1:
+            held = [
+                turn.model_copy(update={"number": number})
+                for number, turn in enumerate(held, start=start + 1)
+            ]
         try:
-            yield Item.from_row(fields | {"id": own, "turns": turns[start : start + MAX_TURNS]})
+            yield Item.from_row(fields | {"id": own, "turns": held})
         except InvalidItem as error:
             yield BadTurn(line, f"{own}: {error}")
 

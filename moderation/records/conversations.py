@@ -214,15 +214,24 @@ def turns_after(
     yield from session.execute(statement).scalars()
 
 
-def newest_turns(session: Session, conversation_id: str, count: int) -> list[StoredTurn]:
-    """The last ``count`` turns, in order."""
-    statement = (
-        select(StoredTurn)
-        .where(col(StoredTurn.conversation_id) == conversation_id)
-        .order_by(col(StoredTurn.time).desc(), col(StoredTurn.arrival).desc())
-        .limit(count)
-    )
-    return list(session.execute(statement).scalars())[::-1]
+def turns_at(
+    session: Session, conversation_id: str, spans: Sequence[tuple[int, int]]
+) -> list[StoredTurn]:
+    """The turns at these places in order, from 0; first and last of each span included.
+
+    It counts its way there: for the few moments in which a person is told, not for every turn.
+    """
+    found: list[StoredTurn] = []
+    for first, last in spans:
+        statement = (
+            select(StoredTurn)
+            .where(col(StoredTurn.conversation_id) == conversation_id)
+            .order_by(col(StoredTurn.time), col(StoredTurn.arrival))
+            .offset(first)
+            .limit(last - first + 1)
+        )
+        found += session.execute(statement).scalars()
+    return found
 
 
 def checkpoint_before(

@@ -92,7 +92,7 @@ _EXAMPLE: dict[str, Any] = {
 
 
 class Facts(BaseModel):
-    """What surrounds the turns; each is said once, kept, and replaced when it is said again."""
+    """What surrounds the turns; each is said once and kept until something else is said of it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -115,12 +115,20 @@ class TurnsRequest(BaseModel):
         description="`id`, `speaker`, `text`; `seconds` since the conversation began, `role`, "
         "`language`. A turn without `seconds` stands after the latest one.",
     )
-    participants: list[Participant] = Field(default=[], max_length=1000)
-    surface: Surface | None = None
+    participants: list[Participant] = Field(
+        default=[],
+        max_length=1000,
+        description="What is known of speakers: `role`, `account_age_days`, `age` (the declared "
+        "bracket). A field that is not mentioned again stays as it was.",
+    )
+    surface: Surface | None = Field(default=None, description="`live_chat` unless said.")
     author: Author | None = None
-    audience: Audience | None = None
+    audience: Audience | None = Field(
+        default=None,
+        description="`room_size`, `regions` …; a field that is not mentioned again stays.",
+    )
     recipient_age: AgeBracket | None = None
-    regions: list[str] | None = None
+    regions: list[str] | None = Field(default=None, description="Short for `audience.regions`.")
     reported: bool | None = Field(
         default=None,
         description="Somebody reported this conversation: it may be read wherever it takes place. "
@@ -172,7 +180,9 @@ def _opened(state: Any) -> LiveRooms:
                 ),
                 None,
             ) or ConversationClassifier.from_settings(Settings())
-            state.live_rooms = LiveRooms(state.recording.database, screener, classifier)
+            state.live_rooms = LiveRooms(
+                state.recording.database, screener, classifier, state.recording.rules
+            )
     rooms: LiveRooms = state.live_rooms
     return rooms
 

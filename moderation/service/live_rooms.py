@@ -23,10 +23,9 @@ from moderation.classifiers.conversation import (
     as_json,
     from_json,
 )
-from moderation.classifiers.conversation.state import WINDOW
 from moderation.errors import ModerationError
 from moderation.items import Surface, Turn
-from moderation.queue import record_screening
+from moderation.queue import QueueRules, record_screening
 from moderation.records import Database
 from moderation.records.conversations import (
     StoredConversation,
@@ -35,8 +34,8 @@ from moderation.records.conversations import (
     has_spoken,
     idle_conversations,
     known_turns,
-    newest_turns,
     note_job,
+    turns_at,
 )
 from moderation.screening import Screener, Screening
 from moderation.service.room_assessment import (
@@ -44,8 +43,9 @@ from moderation.service.room_assessment import (
     assess_room,
     in_context,
     muted_segments,
-    told_of_newest,
+    told_of_turns,
     turns_apart,
+    worth_showing,
 )
 from moderation.service.room_folding import RoomFolding, Step
 from moderation.service.room_turns import (
@@ -104,9 +104,14 @@ class LiveRooms:
     """
 
     def __init__(
-        self, database: Database, screener: Screener, classifier: ConversationClassifier
+        self,
+        database: Database,
+        screener: Screener,
+        classifier: ConversationClassifier,
+        rules: QueueRules | None = None,
     ) -> None:
         self._database = database
+        self._rules = rules or QueueRules()
         self._screener = screener
         self._classifier = classifier
         self._reader = TurnReader(classifier)
@@ -287,14 +292,18 @@ class LiveRooms:
             with self._database.read() as session:
                 row = conversation_of(session, name)
                 reported = dict(row.reported) if row is not None else {}
-                newest = newest_turns(session, name, WINDOW)
+                total = row.turns if row is not None else 0
+                spans = worth_showing(screening.assessment.signals, total)
+                stored = turns_at(session, name, spans)
             if not _worth_telling(screening, reported, final):
                 return progressed
-            turns = [turn_of(turn) for turn in newest]
-            offset = (row.turns if row is not None else 0) - len(turns)
+            turns = [turn_of(turn) for turn in stored]
+            places = [place for first, last in spans for place in range(first, last + 1)]
+            places = places[: len(turns)]  # retention may have emptied the room in between
+            people = participants_of_row(row, {turn.speaker for turn in turns}) if row else {}
             languages = self._reader.languages_of(turns)
-            shown = told_of_newest(screening, turns, offset, languages)
-            recorded = record_screening(self._database, shown.item, shown)
+            shown = told_of_turns(screening, turns, places, people, languages)
+            recorded = record_screening(self._database, shown.item, shown, rules=self._rules)
         with self._database.write() as session:
             note_job(session, name, _reported(screening), recorded.job_id)
         return replace(progressed, job=recorded.job_id or progressed.job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -13,7 +14,8 @@ from moderation.classifiers.conversation import (
 from moderation.classifiers.conversation.classifier import BY_HEAD, BY_TURN
 from moderation.classifiers.conversation.heard import Finding, Heard
 from moderation.classifiers.conversation.marks import MARK_NAMES
-from moderation.items import Item, TextSegment, Turn
+from moderation.classifiers.conversation.state import WINDOW
+from moderation.items import Item, Participant, TextSegment, Turn
 from moderation.records.conversations import StoredTurn
 from moderation.screening import Screening
 from moderation.signals import Assessment, Signal, TurnRange
@@ -22,6 +24,8 @@ from moderation.taxonomy import CATEGORIES
 #: From this probability on, the worst turn of a category is named.
 _SHOWN_FROM = 0.3
 _MARKED_FROM = 0.5
+#: Turns of a room that a reviewer is shown at most, about; and those around a piece of evidence.
+_MOST_SHOWN, _AROUND = 160, 2
 #: What a region's verdict must say for a turn not to be heard there.
 _SILENT = frozenset({"hold", "unavailable"})
 
@@ -137,37 +141,71 @@ def _turn_signal(
     )
 
 
-def told_of_newest(
-    screening: Screening, newest: Sequence[Turn], offset: int, languages: Sequence[str]
+def worth_showing(signals: Sequence[Signal], total: int) -> list[tuple[int, int]]:
+    """Which turns of a room a reviewer is shown: the newest, and where evidence begins and ends.
+
+    Returns:
+        First and last place of each stretch, from 0, in order and apart.
+    """
+    places = set(range(max(0, total - WINDOW), total))
+    strongest = sorted(signals, key=lambda signal: -signal.probability)
+    for signal in strongest:
+        for found in signal.evidence:
+            if isinstance(found, TurnRange) and len(places) < _MOST_SHOWN:
+                for end in (found.first, found.last):
+                    places.update(range(max(0, end - _AROUND), min(total, end + _AROUND + 1)))
+    spans: list[tuple[int, int]] = []
+    for place in sorted(places):
+        if spans and spans[-1][1] == place - 1:
+            spans[-1] = (spans[-1][0], place)
+        else:
+            spans.append((place, place))
+    return spans
+
+
+def told_of_turns(
+    screening: Screening,
+    turns: Sequence[Turn],
+    places: Sequence[int],
+    people: Mapping[str, Participant],
+    languages: Sequence[str],
 ) -> Screening:
-    """The screening with the newest turns for a reviewer's eye.
+    """The screening with some turns of the room for a reviewer's eye, and who spoke them.
 
     Args:
-        offset: turns before the newest ones; the evidence is counted among these from now on.
-        languages: of the newest turns, the most frequent first.
+        places: of these turns in the room, from 0 and in order; the evidence is counted among
+            them from now on, their `number` tells where they stand in the room.
+        people: what is known of the speakers.
+        languages: of these turns, the most frequent first.
     """
     assessment = screening.assessment.model_copy(
         update={
-            "signals": tuple(_moved(s, offset, len(newest)) for s in screening.assessment.signals),
+            "signals": tuple(_moved(s, places) for s in screening.assessment.signals),
             "language": languages[0] if languages else "und",
             "languages": tuple(languages),
         }
     )
-    item = screening.item.model_copy(update={"turns": tuple(newest)})
-    return replace(screening, item=item, assessment=assessment)
+    numbered = [
+        turn.model_copy(update={"number": place + 1})
+        for turn, place in zip(turns, places, strict=True)
+    ]
+    known = {"turns": tuple(numbered), "participants": tuple(people.values())}
+    return replace(screening, item=screening.item.model_copy(update=known), assessment=assessment)
 
 
-def _moved(signal: Signal, offset: int, count: int) -> Signal:
-    ranges = tuple(
-        TurnRange(first=max(0, r.first - offset), last=min(count - 1, r.last - offset))
-        for r in signal.evidence
-        if isinstance(r, TurnRange) and offset <= r.last and r.first - offset < count
-    )
+def _moved(signal: Signal, places: Sequence[int]) -> Signal:
+    ranges = []
+    for found in signal.evidence:
+        if isinstance(found, TurnRange):
+            first, last = bisect_left(places, found.first), bisect_right(places, found.last) - 1
+            ranges += [TurnRange(first=first, last=last)] if first <= last else []
     part = signal.part
     if part.startswith("turn:"):
-        index = int(part.removeprefix("turn:")) - offset
-        part = f"turn:{index}" if 0 <= index < count else "item"
-    return signal.model_copy(update={"evidence": ranges, "part": part})
+        place = int(part.removeprefix("turn:"))
+        index = bisect_left(places, place)
+        shown = index < len(places) and places[index] == place
+        part = f"turn:{index}" if shown else "item"
+    return signal.model_copy(update={"evidence": tuple(ranges), "part": part})
 
 
 def in_context(turn_id: str, heard: Heard) -> dict[str, Any]:

@@ -90,15 +90,26 @@ def learn_facts(
     participants: Sequence[Participant],
     facts: Mapping[str, Any] | None,
 ) -> list[str]:
-    """Take over what is said of the surroundings; the speakers about whom something is new."""
+    """Take over what is said of the surroundings; the speakers about whom something is new.
+
+    What a call does not mention stays as it was, within `author`, `audience` and each participant
+    too: a new number of listeners forgets no region, a role forgets no age.
+    """
     if facts is not None:
-        told = {name: value for name, value in facts.items() if name != "surface"}
-        row.facts = row.facts | told | ({"reported": True} if was_reported(row) else {})
+        new = {name: value for name, value in facts.items() if name != "surface"}
+        for name in ("author", "audience"):
+            if isinstance(new.get(name), Mapping):
+                new[name] = row.facts.get(name, {}) | new[name]
+        row.facts = row.facts | new | ({"reported": True} if was_reported(row) else {})
         row.surface = str(facts.get("surface", row.surface))
     before = dict(row.participants)
-    told = {p.id: p.model_dump(mode="json", exclude={"id"}) for p in participants}
+    told: dict[str, dict[str, Any]] = {}
+    for person in participants:
+        known = told.get(person.id, before.get(person.id, {}))
+        said = person.model_dump(mode="json", exclude={"id"}, exclude_unset=True)
+        told[person.id] = known | said
     row.participants = before | told
-    return [name for name, new in told.items() if before.get(name) != new]
+    return [name for name, facts_of in told.items() if before.get(name, {}) != facts_of]
 
 
 def was_reported(row: StoredConversation) -> bool:

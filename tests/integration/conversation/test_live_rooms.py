@@ -29,11 +29,13 @@ from moderation.records.conversations import (
     note_job,
     put_conversation,
 )
+from moderation.records.item_store import load_assessment, load_item
 from moderation.records.item_tables import StoredItem
 from moderation.records.queue_tables import Job
 from moderation.screening import Screener
 from moderation.service.live_rooms import ConversationClosed, LiveRooms, UnknownConversation
 from moderation.service.room_turns import TurnConflict
+from moderation.signals import TurnRange
 
 SCAM = next(c for c in seed_conversations() if c.id == "conv-en-001")
 CHAT = next(c for c in seed_conversations() if c.id == "conv-en-003")
@@ -330,3 +332,48 @@ def test_a_turn_of_a_megabyte_and_a_clock_gone_mad_end_as_offline(
     ordered = [turns[i] for i in in_order(turns)]
     state = classifier.follow(Transcript(tuple(ordered)), classifier.read(ordered, ["en"] * 4))
     assert stored(database, "mad").state == as_json(state)
+
+
+def test_a_reviewer_sees_the_early_stages_of_a_long_room_and_who_took_part(
+    rooms: LiveRooms, database: Database
+) -> None:
+    said = in_english(SCAM.transcript.turns)
+    chatter = [Turn(id=f"c{i}", speaker="B", text="ok", language="en") for i in range(60)]
+    turns = [turn.model_copy(update={"seconds": None}) for turn in [*said, *chatter]]
+    people = [Participant(id="A", account_age_days=2, role="seller")]
+    job = rooms.append("long", turns, people, FACTS).job
+    assert job is not None
+    with database.read() as session:
+        [row] = session.execute(select(StoredItem)).scalars().all()
+        key = row.key
+    item = load_item(database, key)
+    numbers = [turn.number for turn in item.turns]
+    assert numbers[-40:] == list(range(len(turns) - 39, len(turns) + 1))
+    assert numbers == sorted(set(numbers))
+    assert 40 < len(numbers) < len(turns)
+    assert [(p.id, p.account_age_days) for p in item.participants] == [("A", 2)]
+    for turn in item.turns:
+        assert turn.number is not None
+        assert turn.text == turns[turn.number - 1].text
+    signals = {s.name: s for s in load_assessment(database, key).signals}
+    first = signals["conversation.scam_progression"].evidence[0]
+    assert isinstance(first, TurnRange)
+    view = rooms.look("long").view
+    assert view is not None
+    [scam] = [s for s in view.signals if s["name"] == "conversation.scam_progression"]
+    assert item.turns[first.first].number == scam["evidence"][0]["first"] + 1
+
+
+def test_what_a_call_does_not_mention_stays_as_it_was(rooms: LiveRooms, database: Database) -> None:
+    turns = [Turn(id=str(i), speaker="a", text="hello", language="en") for i in range(3)]
+    facts = {"audience": {"regions": ["DE"], "room_size": 10}, "author": {"id": "a"}}
+    rooms.append("room", turns[:1], [Participant(id="a", age="13_15")], facts)
+    rooms.append(
+        "room", turns[1:2], [Participant(id="a", role="host")], {"author": {"region": "DE"}}
+    )
+    view = rooms.append("room", turns[2:], facts={"audience": {"room_size": 500}}).view
+    assert view is not None
+    assert (view.listeners, list(view.verdicts)) == (500, ["DE"])
+    row = stored(database, "room")
+    assert row.participants["a"] == {"age": "13_15", "role": "host"}
+    assert row.facts["author"] == {"id": "a", "region": "DE"}

@@ -28,6 +28,30 @@ _EVIL = "<img src=x onerror=alert(1)>"
         ("why", {"gauges": [(_EVIL, _EVIL, 0.5, 2)], "why": [_EVIL]}),
         ("trouble", {"kind": _EVIL, "message": _EVIL}),
         ("who", {"name": _EVIL, "languages": [_EVIL]}),
+        (
+            "conversation",
+            {
+                "name": "Conversation",
+                "total": 1,
+                "flagged": 1,
+                "labels": [],
+                "notes": [_EVIL],
+                "people": [(_EVIL, [_EVIL])],
+                "rows": [
+                    {
+                        "number": 1,
+                        "speaker": _EVIL,
+                        "role": _EVIL,
+                        "seconds": None,
+                        "body": _EVIL,
+                        "flag": (_EVIL, 1),
+                        "notes": [_EVIL],
+                        "words": [],
+                        "language": "en",
+                    }
+                ],
+            },
+        ),
         ("notices", {"rows": [(_EVIL, _EVIL, [_EVIL])], "language": _EVIL}),
     ],
 )
