@@ -147,13 +147,14 @@ class TurnsResponse(BaseModel):
         description="Position from which a late turn made everything be reckoned again."
     )
     heard: list[dict[str, Any]] = Field(
-        description="Each new turn where it stands: target, hostility, marks."
+        description="Each turn of the call where it stands: target, hostility, marks."
     )
     scores: dict[str, float]
     changed: dict[str, list[float]] = Field(description="Category → score before, score now.")
     risk: dict[str, Any] | None = Field(description="The strongest category, with its reach.")
     muted: list[dict[str, Any]] = Field(
-        description="Segments of the new turns not to be heard, by region."
+        description="Segments of the call's turns not to be heard, by region; told again when "
+        "the turns are sent again."
     )
     job: int | None
     closed: bool

@@ -87,7 +87,7 @@ class Progressed:
     scores: Mapping[str, float] = field(default_factory=dict)
     changed: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     view: RoomView | None = None
-    heard: Sequence[Mapping[str, Any]] = ()  #: what each new turn does where it stands
+    heard: Sequence[Mapping[str, Any]] = ()  #: what each turn of the call does where it stands
     muted: Sequence[Mapping[str, Any]] = ()
     job: int | None = None
     closed: bool = False
@@ -211,13 +211,14 @@ class LiveRooms:
             row.updated_at = max(now, math.nextafter(since, math.inf))
         learnt = learn_facts(row, wish.participants, wish.facts)
         from_start = has_spoken(session, row.id, learnt)
-        step = Step(row, since, duplicates=tuple(name for name in wish.turns if name in known))
+        step = Step(row, since, again=[known[name] for name in wish.turns if name in known])
         step.scanned = self._may_read(row)
         if step.scanned:
             unread = [turn for turn in new if turn.id not in wish.reads]
             wish.reads |= {read.turn.id: read for read in self._reader.read(unread)}
             step.turns = self._folding.place(row, new, wish.reads, now)
             self._folding.fold(session, step, from_start=from_start)
+            self._folding.hear_again(session, step)
         else:
             step.state = from_json(row.state)
         row.turns += len(step.turns)
@@ -250,7 +251,8 @@ class LiveRooms:
         assessment = assess_room(self._classifier, item.id, state, findings, whole=closed)
         if not step.scanned and not state.progress.turns:
             assessment = Assessment(item_id=item.id, scores={})
-        singles, apart = turns_apart(item, step.turns, [step.heard[t.turn_id] for t in step.turns])
+        told = step.told
+        singles, apart = turns_apart(item, told, [step.heard[t.turn_id] for t in told])
         # A canary draws all turns of a room with their room.
         screening, *each = self._screener.judge(
             [item, *singles], [assessment, *apart], drawn_by=[row.id] * (1 + len(singles))
@@ -266,13 +268,13 @@ class LiveRooms:
             conversation=row.id,
             turns=state.progress.turns,
             appended=tuple(turn.turn_id for turn in step.turns),
-            duplicates=step.duplicates,
+            duplicates=tuple(turn.turn_id for turn in step.again),
             recomputed_from=step.recomputed_from,
             scores=scores,
             changed=changed,
             view=RoomView.of(screening),
-            heard=tuple(in_context(t.turn_id, step.heard[t.turn_id]) for t in step.turns),
-            muted=muted_segments(step.turns, each),
+            heard=tuple(in_context(t.turn_id, step.heard[t.turn_id]) for t in told),
+            muted=muted_segments(told, each),
             job=row.job_id,
             closed=closed,
             scanned=step.scanned,

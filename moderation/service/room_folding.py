@@ -52,12 +52,20 @@ class Step:
     since: float | None  #: `updated_at` of the row that it was made from; None: there was none
     state: ConversationState = field(default_factory=ConversationState)
     turns: Sequence[StoredTurn] = ()  #: new ones, in order
-    duplicates: tuple[str, ...] = ()
-    heard: dict[str, Heard] = field(default_factory=dict)  #: of the new turns
+    again: Sequence[StoredTurn] = ()  #: of the call, but stored before
+    heard: dict[str, Heard] = field(default_factory=dict)  #: of the new turns, and of those again
     recomputed_from: int | None = None
     scanned: bool = True  #: False: nothing may be read; the state stays as it was
     checkpoints: list[ConversationCheckpoint] = field(default_factory=list)
     readings: dict[int, bytes] = field(default_factory=dict)  #: of stored turns, read anew
+
+    @property
+    def told(self) -> list[StoredTurn]:
+        """The turns of the call that were read, in order, whether they are new or not: a caller
+        whose answer was lost asks again and must get it."""
+        return sorted(
+            (turn for turn in [*self.turns, *self.again] if turn.turn_id in self.heard), key=_place
+        )
 
     def store(self, session: Session) -> bool:
         """Whether it was stored; False: somebody else changed the conversation in between."""
@@ -141,16 +149,33 @@ class RoomFolding:
         self._add(step, participants_of_row(row), together)
         row.model = self._classifier.version
 
+    def hear_again(self, session: Session, step: Step) -> None:
+        """Where those turns stand that were stored before; the state stays as it is."""
+        missing = {turn.turn_id: turn for turn in step.again if turn.turn_id not in step.heard}
+        if not missing:
+            return
+        first = min(_place(turn) for turn in missing.values())
+        checkpoint = checkpoint_before(session, step.row.id, first)
+        state = from_json(checkpoint.state if checkpoint else "")
+        after = (checkpoint.time, checkpoint.arrival) if checkpoint else None
+        known = participants_of_row(step.row)
+        for turn, read in self._unpacked(turns_after(session, step.row.id, after)):
+            heard = self._classifier.add(state, read, known)
+            if missing.pop(turn.turn_id, None) is not None:
+                step.heard[turn.turn_id] = heard
+            if not missing:
+                return
+
     def _add(
         self,
         step: Step,
         known: Mapping[str, Participant],
         turns: Iterable[tuple[StoredTurn, ReadTurn]],
     ) -> None:
-        new = {turn.turn_id for turn in step.turns}
+        wanted = {turn.turn_id for turn in [*step.turns, *step.again]}
         for turn, read in turns:
             heard = self._classifier.add(step.state, read, known)
-            if turn.turn_id in new:
+            if turn.turn_id in wanted:
                 step.heard[turn.turn_id] = heard
             if step.state.progress.turns % CHECKPOINT_EVERY == 0:
                 step.checkpoints.append(

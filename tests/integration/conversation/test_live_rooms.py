@@ -377,3 +377,31 @@ def test_what_a_call_does_not_mention_stays_as_it_was(rooms: LiveRooms, database
     row = stored(database, "room")
     assert row.participants["a"] == {"age": "13_15", "role": "host"}
     assert row.facts["author"] == {"id": "a", "region": "DE"}
+
+
+def test_who_asks_again_after_a_lost_answer_is_told_the_same(
+    rooms: LiveRooms, database: Database
+) -> None:
+    people = list(SCAM.transcript.participants.values())
+    turns = [
+        turn.model_copy(update={"seconds": None}) for turn in in_english(SCAM.transcript.turns)
+    ]
+    threat = "I know where you live and I will break your legs tonight"
+    turns = [*turns, Turn(id="threat", speaker="A", text=threat, language="en"), *turns[:2]]
+    turns = [turn.model_copy(update={"id": str(i)}) for i, turn in enumerate(turns)]
+    facts = {"surface": "live_chat", "audience": {"regions": ["DE", "US"]}}
+    first = rooms.append("room", turns, people, facts)
+    assert first.muted
+    before = stored(database, "room").state
+    again = rooms.append("room", turns[-8:])
+    assert again.duplicates == tuple(turn.id for turn in turns[-8:])
+    assert list(again.heard) == list(first.heard)[-8:]
+    assert {name for entry in again.muted for name in entry["turns"]} == {
+        name for entry in first.muted for name in entry["turns"]
+    } & set(again.duplicates)
+    assert again.muted
+    assert stored(database, "room").state == before
+    late = Turn(id="late", speaker="B", text="hello", seconds=0, language="en")
+    mixed = rooms.append("room", [late, turns[-1]])
+    assert (mixed.appended, mixed.duplicates) == (("late",), (turns[-1].id,))
+    assert [entry["turn"] for entry in mixed.heard] == ["late", turns[-1].id]
