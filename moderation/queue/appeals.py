@@ -66,6 +66,10 @@ def open_appeal(
         item = session.get(StoredItem, decision.item_key)
         first = session.get(Job, decision.job_id)
         assert item is not None
+        if item.content_deleted_at is not None:
+            raise DecisionRefused(
+                f"the content of decision {decision_id} was deleted; nobody can look at it again"
+            )
         assert first is not None
         draft = JobDraft(
             queue="appeals",
@@ -126,10 +130,15 @@ def _refuse(
 
 
 def _deciders(session: Session, decision: Decision) -> set[str]:
-    """Everybody who had a hand in it: all looks at its job, and whatever it supersedes."""
+    """Everybody who had a hand in it: all looks at its job and at the one that its job rode on,
+    and whatever it supersedes."""
+    jobs = [decision.job_id]
+    leader = session.get(Decision, decision.group_id) if decision.group_id is not None else None
+    if leader is not None:
+        jobs.append(leader.job_id)
     people = set(
         session.execute(
-            select(col(Decision.reviewer_id)).where(col(Decision.job_id) == decision.job_id)
+            select(col(Decision.reviewer_id)).where(col(Decision.job_id).in_(jobs))
         ).scalars()
     )
     people.add(decision.reviewer_id)
@@ -167,6 +176,7 @@ def answer(session: Session, job: Job, decision: Decision, now: float) -> None:
     session.add(appeal)
     session.flush()
     if changed:
+        deciding.judge_reporters_anew(session, first, decision)
         golden.withdraw_overturned(session, job.item_key, now)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import select
 from sqlmodel import Session, col
@@ -13,6 +12,7 @@ from sqlmodel import Session, col
 from moderation.items import Item
 from moderation.queue import rounds
 from moderation.queue.claiming import ClaimedJob
+from moderation.queue.deciding import is_superseded
 from moderation.records.item_store import read_assessment, read_item, read_verdicts
 from moderation.records.item_tables import ItemMedia, StoredItem, StoredReport, StoredVerdict
 from moderation.records.media import MediaStore
@@ -85,7 +85,6 @@ def _author_history(
 ) -> tuple[EarlierDecision, ...]:
     if not item.author_id:
         return ()
-    later: Any = select(col(Decision.supersedes)).where(col(Decision.supersedes).is_not(None))
     rows = session.execute(
         select(Decision, col(StoredItem.id))
         .join(StoredItem, col(StoredItem.key) == col(Decision.item_key))
@@ -94,7 +93,7 @@ def _author_history(
             col(StoredItem.key) != item.key,
             col(Decision.final).is_(True),
             col(Decision.kind) != DecisionKind.UNDO,
-            col(Decision.id).not_in(later),
+            ~is_superseded(Decision),
         )
         .order_by(col(Decision.id).desc())
         .limit(limit)

@@ -76,7 +76,7 @@ def expire_leases(session: Session, now: float, lease_seconds: float) -> int:
     A lease that ends further ahead than any lease can was given before the clock was set back.
     """
     query = (
-        select(col(Job.id), col(Job.holder), col(Job.claim_number))
+        select(col(Job.id), col(Job.holder), col(Job.claim_number), col(Job.kind))
         .where(
             IS_CLAIMED,
             (col(Job.lease_until) < now) | (col(Job.lease_until) > now + 2 * lease_seconds),
@@ -89,10 +89,19 @@ def expire_leases(session: Session, now: float, lease_seconds: float) -> int:
         return 0
     session.execute(
         update(Job)
-        .where(col(Job.id).in_([job_id for job_id, _, _ in found]))
+        .where(col(Job.id).in_([job_id for job_id, _, _, _ in found]))
         .values(state=JobState.OPEN.value, holder=None, lease_until=None, claimed_at=None)
         .execution_options(synchronize_session=False)
     )
+    golden = [job_id for job_id, _, _, kind in found if kind == JobKind.GOLDEN]
+    if golden:
+        # Each was made for one reviewer; nobody else gets it.
+        session.execute(
+            update(Job)
+            .where(col(Job.id).in_(golden))
+            .values(state=JobState.DONE.value, closed_at=now)
+            .execution_options(synchronize_session=False)
+        )
     insert_rows(
         session,
         JobEvent,
@@ -104,7 +113,7 @@ def expire_leases(session: Session, now: float, lease_seconds: float) -> int:
                 "kind": "expired",
                 "detail": {"claim": number},
             }
-            for job_id, holder, number in found
+            for job_id, holder, number, _ in found
         ],
     )
     return len(found)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, exists, select, update
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from moderation.policy import WARNED
@@ -185,7 +186,11 @@ def decide_members(
 
 def judge_reporters(session: Session, decisions: Sequence[Decision], sign: int = 1) -> None:
     """Count a report as upheld where the item was restricted, as rejected where it was allowed."""
-    upheld = {decision.job_id: decision.action != "allow" for decision in decisions}
+    _judge(session, {decision.job_id: decision.action for decision in decisions}, sign)
+
+
+def _judge(session: Session, actions: Mapping[int, str], sign: int = 1) -> None:
+    upheld = {job_id: action != "allow" for job_id, action in actions.items()}
     query = (
         select(col(StoredReport.job_id), col(StoredReport.reporter_id))
         .where(col(StoredReport.job_id).in_(list(upheld)), col(StoredReport.reporter_id) != "")
@@ -204,10 +209,40 @@ def judge_reporters(session: Session, decisions: Sequence[Decision], sign: int =
     session.flush()
 
 
+def _judge_reporters_again(session: Session, undone: Decision, before: Decision) -> None:
+    """The decision that an undone one had replaced is in force again."""
+    if (before.action == "allow") == (undone.action == "allow"):
+        return
+    _judge(session, {before.job_id: undone.action}, sign=-1)
+    judge_reporters(session, [before])
+
+
 def successor(session: Session, decision_id: int) -> Decision | None:
     """The decision that supersedes this one, if any."""
-    query = select(Decision).where(col(Decision.supersedes) == decision_id).limit(1)
-    return session.execute(query).scalar_one_or_none()
+    query = select(Decision).where(
+        col(Decision.supersedes) == decision_id, ~is_taken_back(Decision)
+    )
+    return session.execute(query.limit(1)).scalar_one_or_none()
+
+
+def is_taken_back(decision: Any) -> Any:
+    """A condition: the decision was undone, and supersedes nothing any more."""
+    undo: Any = aliased(Decision)
+    return exists().where(undo.supersedes == decision.id, undo.kind == DecisionKind.UNDO.value)
+
+
+def is_superseded(decision: Any) -> Any:
+    """A condition: another decision stands in its place, or it was undone."""
+    later: Any = aliased(Decision)
+    return exists().where(later.supersedes == decision.id, ~is_taken_back(later))
+
+
+def judge_reporters_anew(session: Session, before: Decision, after: Decision) -> None:
+    """Those whose report was judged by a decision are judged by the one that replaces it."""
+    if (before.action == "allow") == (after.action == "allow"):
+        return
+    judge_reporters(session, [before], sign=-1)
+    _judge(session, {before.job_id: after.action})
 
 
 def undo(session: Session, decision: Decision, now: float, window: float) -> list[Decision]:
@@ -218,6 +253,8 @@ def undo(session: Session, decision: Decision, now: float, window: float) -> lis
     """
     if decision.kind == DecisionKind.UNDO:
         raise DecisionRefused("an undo cannot be undone; decide the job again")
+    if decision.kind == DecisionKind.CORRECTION:
+        raise DecisionRefused("a correction is not taken back; correct it once more")
     if now - decision.decided_at > window:
         raise DecisionRefused(
             f"decision {decision.id} is older than {window / 60:.0f} min; "
@@ -271,6 +308,10 @@ def undo(session: Session, decision: Decision, now: float, window: float) -> lis
     )
     if decision.kind in {DecisionKind.REVIEW, DecisionKind.ADJUDICATION} and decision.final:
         judge_reporters(session, undone, sign=-1)
+    if decision.supersedes is not None:
+        before = session.get(Decision, decision.supersedes)
+        if before is not None:
+            _judge_reporters_again(session, decision, before)
     job.round = decision.round
     session.add(job)
     session.flush()
@@ -309,12 +350,11 @@ def _waiting_again(session: Session, item_keys: Sequence[int]) -> set[int]:
 
 def _standing_followers(session: Session, first: Decision) -> list[Decision]:
     """The decisions on a cluster's members that nobody corrected or appealed since."""
-    later = select(col(Decision.supersedes)).where(col(Decision.supersedes).is_not(None))
     query = (
         select(Decision)
         .where(
             col(Decision.group_id) == first.id,
-            col(Decision.id).not_in(later),
+            ~is_superseded(Decision),
             col(Decision.id).not_in(select(col(Appeal.decision_id))),
         )
         .order_by(col(Decision.id))

@@ -141,13 +141,13 @@ def _ask(item: Item, assessment: Assessment, verdicts: Mapping[str, Any]) -> _As
             lead.queue or _FALLBACK_QUEUE,
             rank,
             min(minutes, default=float(Severity(f"P{rank}").minutes)),
-            _hit_category(hits) or _likeliest(assessment),
+            _hit_category(hits) or likeliest(assessment),
             names,
             list(asking),
         )
     if item.report is None and item.order is None and not assessment.problems:
         return None
-    category = _likeliest(assessment)
+    category = likeliest(assessment)
     severity = CATEGORIES[category].severity if category else Severity.P3
     if item.order is not None:
         return _Ask("legal", 1, float(Severity.P1.minutes), category, [], [])
@@ -171,7 +171,7 @@ def _hit_category(hits: list[dict[str, Any]]) -> str | None:
     return best
 
 
-def _likeliest(assessment: Assessment) -> str | None:
+def likeliest(assessment: Assessment) -> str | None:
     """The category with the most severity times probability, if any is at least one in five."""
     weighed = {
         name: SEVERITY_WEIGHTS[CATEGORIES[name].severity.rank] * probability

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from moderation.queue import claiming, deciding
+from moderation.queue import claiming, deciding, exposure
 from moderation.queue.claiming import ClaimedJob
 from moderation.queue.errors import DecisionRefused
 from moderation.queue.opening import route
@@ -37,6 +37,8 @@ def put_back(
     session.add(job)
     session.flush()
     deciding.event(session, job.id or 0, now, claimed.reviewer_id, kind, detail)
+    # What was seen was seen, whatever became of it.
+    exposure.write_item(session, claimed.reviewer_id, job, max(0.0, now - claimed.claimed_at), now)
     return job
 
 
@@ -65,6 +67,8 @@ def escalate(
 def pause(session: Session, now: float, claimed: ClaimedJob, note: str) -> None:
     """Stop its clock until `resume`."""
     job = put_back(session, now, claimed, "paused", {"note": note})
+    if job.state == JobState.DONE:
+        return
     job.state = JobState.PAUSED.value
     job.paused_at = now
     session.add(job)

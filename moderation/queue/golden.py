@@ -185,7 +185,13 @@ def _unseen(
     barred = barred_categories(reviewer)
     rows = session.execute(
         select(GoldenItem)
-        .where(col(GoldenItem.withdrawn_at).is_(None), col(GoldenItem.added_at) >= since)
+        .join(StoredItem, col(StoredItem.key) == col(GoldenItem.item_key))
+        .where(
+            col(GoldenItem.withdrawn_at).is_(None),
+            col(GoldenItem.added_at) >= since,
+            # There is nothing left to look at where the content was deleted.
+            col(StoredItem.content_deleted_at).is_(None),
+        )
         .order_by(col(GoldenItem.added_at).desc())
     ).scalars()
     for golden in rows:

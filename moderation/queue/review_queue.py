@@ -158,6 +158,7 @@ class Queue:
             now = self.database.now(session)
             job = claiming.held_job(session, claimed, now)
             case = open_case(session, self.database.media, job, claimed)
+            copies = [member.item_key for member in claimed.members]
             if job.severity <= 1:
                 audit.append(
                     session,
@@ -165,7 +166,11 @@ class Queue:
                     actor=claimed.reviewer_id,
                     action="read",
                     subject=f"item:{job.item_key}",
-                    detail={"job": job.id, "severity": job.severity},
+                    detail={
+                        "job": job.id,
+                        "severity": job.severity,
+                        **({"copies": copies} if copies else {}),
+                    },
                 )
             return case
 

@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from moderation.items import Item
-from moderation.queue.drafts import JobDraft, views_per_minute
+from moderation.queue.drafts import JobDraft, likeliest, views_per_minute
 from moderation.queue.rules import QueueRules
 from moderation.records.queue_tables import JobKind
 from moderation.taxonomy import Severity
@@ -29,8 +29,9 @@ def audit_draft(item: Item, screening: Any, rules: QueueRules, now: float) -> Jo
     if not is_sampled(item.id, rules.audit_share, rules.audit_salt):
         return None
     views, parts = views_per_minute(item)
+    # Named, so that nobody is handed what they opted out of, or may not see.
+    category = likeliest(screening.assessment)
     scores = screening.assessment.scores
-    category = max(scores, key=lambda name: scores[name], default=None)
     parts |= {
         "surface": item.surface.value,
         "notes": ["chosen at random to check automatic decisions"],
@@ -39,8 +40,8 @@ def audit_draft(item: Item, screening: Any, rules: QueueRules, now: float) -> Jo
         queue="audit",
         lane=2,
         severity=Severity.P3.rank,
-        category=None,
-        probability=max(float(scores[category]) if category else 0.0, 0.05),
+        category=category,
+        probability=max([0.05, *map(float, scores.values())]),
         views_per_minute=views,
         reliability=1.0,
         due_at=now + Severity.P4.minutes * 60,

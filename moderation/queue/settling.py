@@ -124,6 +124,7 @@ def correct_decision(
             "decided_at": now,
         },
     )
+    deciding.judge_reporters_anew(session, stored, corrected)
     deciding.event(session, job.id or 0, now, person.id, "corrected", {"decision": corrected.id})
     deciding.note_decision(session, corrected, now, "corrected", 0)
     return corrected

@@ -27,7 +27,8 @@ FROM decisions d JOIN items i ON i.key = d.item_key
 WHERE {authors} d.final AND d.kind NOT IN ('undo', 'golden') AND i.author_id <> ''
   AND (d.action IN ('limit', 'unavailable')
        OR CAST(d.context_tags AS TEXT) LIKE '%"author_warned"%')
-  AND NOT EXISTS (SELECT 1 FROM decisions later WHERE later.supersedes = d.id)
+  AND NOT EXISTS (SELECT 1 FROM decisions later WHERE later.supersedes = d.id AND NOT EXISTS (
+    SELECT 1 FROM decisions undo WHERE undo.supersedes = later.id AND undo.kind = 'undo'))
 ORDER BY d.id
 """
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 from review_work import House
 
-from moderation.queue import DecisionRefused, open_appeal
-from moderation.records import Decision
+from moderation.items import Item
+from moderation.queue import DecisionRefused, QueueRules, open_appeal
+from moderation.records import Decision, delete_expired_content
+from moderation.records.item_tables import Reporter
+from moderation.records.strikes import strikes_of
 from moderation.taxonomy import Severity
 
 
@@ -140,3 +143,70 @@ def test_what_is_mild_waits_its_turn_but_not_for_ever(house: House) -> None:
     house.clock.forward(hours=24 * 60)
     house.post(category="fraud_phishing", probability=0.1, views=10, severity=Severity.P3)
     assert house.claim("lin").job_id == mild.job_id
+
+
+def test_an_undone_answer_leaves_the_first_decision_and_its_strike_in_force(house: House) -> None:
+    house.reviewer("lin")
+    house.reviewer("ana")
+    post = house.post(author={"id": "writer"})
+    first = house.queue.decide(house.claim("lin"), "unavailable", category="harassment")
+    open_appeal(house.database, first.id or 0, opened_by="author")
+    answer = house.queue.decide(house.claim("ana"), "allow")
+    item = Item.from_row({"id": "next", "text": "hello", "author": {"id": "writer"}})
+    assert strikes_of(house.database, [item]) == [[]]
+    again = house.queue.undo(answer, "ana")
+    assert len(strikes_of(house.database, [item])[0]) == 1
+    house.queue.decide(again, "allow")
+    assert strikes_of(house.database, [item]) == [[]]
+    assert post.is_new
+
+
+def test_a_reporter_who_was_right_after_all_is_heard_again(house: House) -> None:
+    house.reviewer("lin")
+    house.reviewer("ana")
+    house.post(report={"kind": "insult", "source": "user", "reporter_id": "someone"})
+    allowed = house.queue.decide(house.claim("lin"), "allow")
+    assert _judged(house, "someone") == (0, 1)
+    open_appeal(house.database, allowed.id or 0, opened_by="reporter")
+    answer = house.queue.decide(house.claim("ana"), "limit")
+    assert _judged(house, "someone") == (1, 0)
+    again = house.queue.undo(answer, "ana")
+    assert _judged(house, "someone") == (0, 1)
+    house.queue.decide(again, "limit")
+    corrected = house.queue.decisions_of("ana")[0]
+    house.queue.correct(corrected, "ana", "allow", note="a quote after all")
+    with pytest.raises(DecisionRefused, match="correct it once more"):
+        house.queue.undo(house.queue.decisions_of("ana")[0], "ana")
+
+
+def _judged(house: House, reporter: str) -> tuple[int, int]:
+    with house.database.read() as session:
+        found = session.get(Reporter, reporter)
+    assert found is not None
+    return found.upheld, found.rejected
+
+
+def test_an_appeal_about_a_copy_is_for_none_of_those_who_looked_at_its_cluster(
+    small_house: House,
+) -> None:
+    house = small_house
+    house.rules = QueueRules(double_review_queues=frozenset({"general"}))
+    house.reviewer("lin")
+    house.reviewer("ana")
+    for text in ("Easy money from home, write now!", "easy money from home - write now"):
+        house.post(text)
+    house.queue.decide(house.claim("lin"), "limit")
+    house.queue.decide(house.claim("ana"), "limit")
+    copy = next(d for d in house.queue.decisions_of("ana") if d.group_id is not None)
+    open_appeal(house.database, copy.id or 0, opened_by="author")
+    assert house.queue.claim("lin") is None
+    assert house.queue.claim("ana") is None
+
+
+def test_an_appeal_about_deleted_content_is_refused(small_house: House) -> None:
+    house = small_house
+    first = _removed(house)
+    house.clock.forward(hours=48)
+    delete_expired_content(house.database, older_than=house.clock.now)
+    with pytest.raises(DecisionRefused, match="was deleted"):
+        open_appeal(house.database, first.id or 0, opened_by="author")

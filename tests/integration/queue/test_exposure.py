@@ -13,7 +13,7 @@ from moderation.queue import (
     take_break,
     team_minutes,
 )
-from moderation.records import ReviewerRefused, audit
+from moderation.records import ReviewerRefused, audit, change_reviewer
 from moderation.taxonomy import Severity
 
 
@@ -161,3 +161,22 @@ def test_rotation_can_be_switched_off(small_house: House) -> None:
     hateful = house.post(category="hate", views=100_000.0)
     house.post(category="spam", views=10.0)
     assert house.claim("lin").job_id == hateful.job_id
+
+
+def test_what_is_passed_on_was_seen_too(house: House) -> None:
+    house.reviewer("lin", seniority=1)
+    house.post(category="graphic_violence")
+    claimed = house.claim("lin")
+    house.clock.forward(minutes=4)
+    house.queue.skip(claimed, "too much for today")
+    assert own_standing(house.database, "lin").weighted_minutes == pytest.approx(12.0)
+
+
+def test_an_opt_out_holds_for_random_checks_too(small_house: House) -> None:
+    house = small_house
+    house.rules = QueueRules(audit_share=1.0)
+    house.reviewer("lin")
+    change_reviewer(house.database, "lin", opt_outs=["graphic_violence"])
+    house.post(category="graphic_violence", review=False)
+    house.post(category="csae", review=False)
+    assert house.queue.claim("lin") is None

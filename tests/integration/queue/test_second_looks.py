@@ -17,6 +17,7 @@ from moderation.queue import (
     withdraw_golden,
 )
 from moderation.queue.sampling import is_sampled
+from moderation.records import delete_expired_content
 from moderation.taxonomy import Severity
 
 TWICE = QueueRules(double_review_queues=frozenset({"general"}))
@@ -189,3 +190,32 @@ def test_a_golden_item_whose_decision_fell_on_appeal_measures_nobody(small_house
     house.queue.decide(house.claim("ana"), "allow")
     house.rules = QueueRules(golden_share=1.0)
     assert house.queue.claim("mei") is None
+
+
+def _with_a_golden_item(house: House) -> None:
+    house.rules = QueueRules(golden_share=1.0)
+    house.reviewer("ana")
+    house.reviewer("lin")
+    recorded = house.post()
+    house.queue.decide(house.claim("ana"), "limit")
+    add_golden(house.database, recorded.item_key, "limit", by="ana")
+
+
+def test_a_golden_item_is_for_one_person_whatever_they_do_with_it(house: House) -> None:
+    _with_a_golden_item(house)
+    house.queue.pause(house.claim("lin"), "asked the author")
+    assert house.queue.paused() == []
+    assert house.queue.claim("lin") is None
+    house.reviewer("kim")
+    house.claim("kim")
+    house.clock.forward(hours=1)
+    house.rules = QueueRules()
+    assert house.queue.claim("lin") is None
+
+
+def test_a_golden_item_whose_content_is_gone_is_shown_to_nobody(small_house: House) -> None:
+    house = small_house
+    _with_a_golden_item(house)
+    house.clock.forward(hours=1)
+    delete_expired_content(house.database, older_than=house.clock.now)
+    assert house.queue.claim("lin") is None
