@@ -26,6 +26,7 @@ from transformers import XLMRobertaConfig, XLMRobertaModel
 from moderation.classifiers.base import LocatedText, Prepared
 from moderation.classifiers.text import TextClassifier
 from moderation.classifiers.text.network import pad_batch
+from moderation.classifiers.text.tokenizer import BOS, EOS, Tokenizer
 from moderation.items import Item
 from moderation.settings import Settings
 from moderation.signals import TextSpan
@@ -64,14 +65,14 @@ def stream(rows: Sequence[LabelledText], size: int, benign: float) -> list[Label
 class Peer:
     """XLM-R-base with random weights."""
 
-    def __init__(self, tokenizer: object) -> None:
+    def __init__(self, tokenizer: Tokenizer) -> None:
         config = XLMRobertaConfig(vocab_size=250_002)
         self._model = XLMRobertaModel(config, add_pooling_layer=False).eval()
         self._tokenizer = tokenizer
 
     def score(self, texts: Sequence[str], *, by_length: bool) -> None:
-        encoded = self._tokenizer.encode_batch([t[:20_000] for t in texts])  # type: ignore[attr-defined]
-        ids = [row.ids[:512] for row in encoded]
+        whole = self._tokenizer.ids_of_all([text[:20_000] for text in texts])
+        ids = [[BOS, *own[:510], EOS] for own in whole]
         if by_length:
             ids.sort(key=len)
         with torch.inference_mode():

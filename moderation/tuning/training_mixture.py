@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor
 
 from moderation.classifiers.text.network import pad_batch
+from moderation.classifiers.text.tokenizer import BOS, EOS, PAD, Tokenizer
 from moderation.classifiers.text.windows import readable
 from moderation.tuning.rereading import reread
 from moderation.tuning.training_evasion import disguise, vary_placeholders
@@ -28,7 +28,6 @@ from moderation.tuning.training_rows import (
 )
 
 _DRAWN_AT_ONCE = 2048
-_PAD = 1
 
 
 class Mixture:
@@ -106,10 +105,8 @@ def batches(
     """Endless batches of texts of like length, `batch_tokens` each."""
     while True:
         rows = [mixture.draw(rng) for _ in range(_DRAWN_AT_ONCE)]
-        encodings = tokenizer.encode_batch(
-            [readable(row.text[:4000]) for row in rows], add_special_tokens=False
-        )
-        ids = [_stretch(encoding.ids, recipe.longest - 2, rng) for encoding in encodings]
+        whole = tokenizer.ids_of_all([readable(row.text[:4000]) for row in rows])
+        ids = [_stretch(own, recipe.longest - 2, rng) for own in whole]
         order = sorted(range(len(rows)), key=lambda i: len(ids[i]))
         groups: list[list[int]] = [[]]
         for i in order:
@@ -118,7 +115,7 @@ def batches(
             groups[-1].append(i)
         rng.shuffle(groups)
         for group in groups:
-            tokens, mask = pad_batch([ids[i] for i in group], _PAD)
+            tokens, mask = pad_batch([ids[i] for i in group], PAD)
             pairs = [rows[i].targets(recipe.weak_weight) for i in group]
             target = torch.from_numpy(np.stack([t for t, _ in pairs]))
             weight = torch.from_numpy(np.stack([w for _, w in pairs]))
@@ -127,4 +124,4 @@ def batches(
 
 def _stretch(ids: list[int], room: int, rng: random.Random) -> list[int]:
     start = rng.randrange(len(ids) - room) if len(ids) > room and rng.random() < 0.3 else 0
-    return [0, *ids[start : start + room], 2]
+    return [BOS, *ids[start : start + room], EOS]

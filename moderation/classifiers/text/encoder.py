@@ -1,7 +1,7 @@
 """The multilingual text encoder: built once from the installed weights, then kept on disk.
 
 ``encoder_folder(cache)`` returns a folder that holds a standard ``transformers`` BERT model
-(``config.json``, ``model.safetensors``) and a fast tokenizer (``tokenizer.json``). The first
+(``config.json``, ``model.safetensors``) and its tokenizer (``tokenizer.model``). The first
 call builds it, which takes about ten seconds; later calls only check the marker file. Two
 processes that start together do not collide: one builds in a temporary folder under a lock
 and renames it into place.
@@ -23,17 +23,17 @@ from moderation.classifiers.text.encoder_file import (
     EncoderFileError,
     installed_encoder_file,
 )
+from moderation.classifiers.text.tokenizer import Tokenizer, tokenizer_model
 
 if TYPE_CHECKING:
     import torch
-    from tokenizers import Tokenizer
 
 #: The encoder's name and the version of the conversion below; a change builds anew.
 ENCODER = "multilingual-e5-small-q4"
-CONVERSION = 1
+CONVERSION = 2
 _MARKER = "encoder.json"
 _WORDS = "embeddings.word_embeddings.weight"
-_FILES = ("config.json", "model.safetensors", "tokenizer.json")
+_FILES = ("config.json", "model.safetensors", "tokenizer.model")
 
 
 def encoder_folder(cache: Path, source: Path | None = None) -> Path:
@@ -95,10 +95,8 @@ def load_encoder_weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """The encoder's tokenizer; its ids equal those of XLM-R's reference tokenizer."""
-    from tokenizers import Tokenizer
-
-    return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    """The encoder's tokenizer."""
+    return Tokenizer(folder / "tokenizer.model")
 
 
 def _build(folder: Path, source: Path) -> None:
@@ -130,7 +128,7 @@ def _build(folder: Path, source: Path) -> None:
             "eos_token_id": opened.eos,
         }
         (work / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
-        _tokenizer(opened).save(str(work / "tokenizer.json"))
+        (work / "tokenizer.model").write_bytes(tokenizer_model(opened, _nmt_nfkc_map()))
         marker = {
             "encoder": ENCODER,
             "conversion": CONVERSION,
@@ -181,42 +179,6 @@ def _state(source: EncoderFile) -> dict[str, torch.Tensor]:
             state[f"{prefix}.{name}.weight"] = read(f"l{layer}.{short}.w", hidden)
             state[f"{prefix}.{name}.bias"] = read(f"l{layer}.{short}.b", hidden)
     return state
-
-
-def _tokenizer(source: EncoderFile) -> Tokenizer:
-    from tokenizers import (
-        AddedToken,
-        Regex,
-        Tokenizer,
-        decoders,
-        normalizers,
-        pre_tokenizers,
-        processors,
-    )
-    from tokenizers.models import Unigram
-
-    tokenizer = Tokenizer(Unigram(source.vocabulary, unk_id=source.unknown, byte_fallback=False))
-    tokenizer.normalizer = normalizers.Sequence(
-        [
-            normalizers.Replace("\u200d", " "),
-            normalizers.Precompiled(_nmt_nfkc_map()),
-            normalizers.Replace(Regex(" {2,}"), " "),
-        ]
-    )
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
-    tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="always")
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>",
-        pair="<s> $A </s> </s> $B </s>",
-        special_tokens=[("<s>", source.bos), ("</s>", source.eos)],
-    )
-    tokenizer.add_special_tokens(
-        [
-            AddedToken(token, normalized=False, special=True)
-            for token in ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
-        ]
-    )
-    return tokenizer
 
 
 def _nmt_nfkc_map() -> bytes:

@@ -37,6 +37,7 @@ from moderation.classifiers.text.first_stage import (
 from moderation.classifiers.text.network import TextNetwork, pad_batch, pool
 from moderation.classifiers.text.remembered import Remembered
 from moderation.classifiers.text.runtime import AUTOMATIC, choose_runtime
+from moderation.classifiers.text.tokenizer import PAD
 from moderation.classifiers.text.windows import Window, token_windows
 from moderation.errors import ModelUnavailable
 
@@ -49,7 +50,6 @@ _TOKENS_PER_PASS = 1024
 _REMEMBERED = 50_000
 #: Shipped models.
 MODELS_FOLDER = Path(__file__).resolve().parents[2] / "models" / "text"
-_PAD = 1
 
 
 class ModelDescription(BaseModel):
@@ -216,7 +216,7 @@ class TextModel:
         order = sorted(range(len(windows)), key=lambda i: len(windows[i].ids))
         for batch in batches_by_length([len(windows[i].ids) for i in order]):
             own = order[batch]
-            tokens, mask = pad_batch([windows[i].ids for i in own], _PAD)
+            tokens, mask = pad_batch([windows[i].ids for i in own], PAD)
             with torch.inference_mode():
                 x, at = network.embedded(tokens), 0
                 for layer in layers:
@@ -227,7 +227,7 @@ class TextModel:
         return logits, found
 
     def _whole(self, ids: list[list[int]]) -> tuple[Floats, Bools]:
-        tokens, mask = pad_batch(ids, _PAD)
+        tokens, mask = pad_batch(ids, PAD)
         with torch.inference_mode():
             return self._network(tokens, mask).numpy(), np.zeros(len(ids), bool)
 
@@ -238,7 +238,7 @@ class TextModel:
         logits = np.zeros((len(ids), len(self.outputs)), np.float32)
         ended = np.zeros(len(ids), bool)
         left = np.arange(len(ids))
-        tokens, mask = pad_batch(ids, _PAD)
+        tokens, mask = pad_batch(ids, PAD)
         with torch.inference_mode():
             x, at = network.embedded(tokens), 0
             for door in stage.exits:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tokenizers import Tokenizer
+from moderation.classifiers.text.tokenizer import BOS, EOS, Tokenizer
 
 #: Characters of one text that are read at most; more is reported, not read.
 LONGEST_TEXT = 40_000
@@ -16,8 +16,6 @@ LONGEST_TEXT = 40_000
 _SLICE = 2_000
 #: Windows scored per text at most: the first, the last, and others spread evenly between.
 MOST_WINDOWS = 24
-
-_BOS, _EOS = 0, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +43,12 @@ def token_windows(tokenizer: Tokenizer, text: str, size: int, overlap: int) -> l
     ids: list[int] = []
     spans: list[tuple[int, int]] = []
     for start, end in _slices(text):
-        encoding = tokenizer.encode(text[start:end], add_special_tokens=False)
-        ids += encoding.ids
-        spans += [(start + first, start + last) for first, last in encoding.offsets]
+        pieces = tokenizer.encode(text[start:end])
+        ids += pieces.ids
+        spans += [(start + first, start + last) for first, last in pieces.spans]
     room = size - 2
     if len(ids) <= room:
-        return [Window([_BOS, *ids, _EOS], 0, len(text))]
+        return [Window([BOS, *ids, EOS], 0, len(text))]
     starts = list(range(0, len(ids) - overlap, room - overlap))
     if len(starts) > MOST_WINDOWS:
         step = (len(starts) - 1) / (MOST_WINDOWS - 1)
@@ -58,7 +56,7 @@ def token_windows(tokenizer: Tokenizer, text: str, size: int, overlap: int) -> l
     windows = []
     for at in starts:
         stop = min(at + room, len(ids))
-        windows.append(Window([_BOS, *ids[at:stop], _EOS], spans[at][0], spans[stop - 1][1]))
+        windows.append(Window([BOS, *ids[at:stop], EOS], spans[at][0], spans[stop - 1][1]))
     return windows
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tokenizers import Tokenizer
 
 from moderation.classifiers.text import TextClassifier
 from moderation.classifiers.text.encoder import encoder_folder, load_tokenizer
+from moderation.classifiers.text.tokenizer import Tokenizer
 from moderation.settings import Settings
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
-from tokenizers import Tokenizer
 from transformers import BertModel
 
 from moderation.classifiers.text.encoder import (
@@ -22,12 +22,13 @@ from moderation.classifiers.text.encoder_file import (
     installed_encoder_file,
 )
 from moderation.classifiers.text.network import TextNetwork, pad_batch
+from moderation.classifiers.text.tokenizer import BOS, EOS, Tokenizer
 
 TEXTS = ["I love this cat", "我爱这只猫", "Цены на нефть снова упали вчера"]
 
 
 def test_our_network_is_the_standard_one(encoder: Path, tokenizer: Tokenizer) -> None:
-    ids, mask = pad_batch([tokenizer.encode(text).ids for text in TEXTS], 1)
+    ids, mask = pad_batch([[BOS, *ids, EOS] for ids in tokenizer.ids_of_all(TEXTS)], 1)
     standard = BertModel.from_pretrained(encoder, add_pooling_layer=False).eval()
     ours = TextNetwork(load_encoder_weights(encoder), 3).eval()
     with torch.no_grad():
@@ -38,7 +39,7 @@ def test_our_network_is_the_standard_one(encoder: Path, tokenizer: Tokenizer) ->
 
 
 def test_the_encoder_understands_across_languages(encoder: Path, tokenizer: Tokenizer) -> None:
-    ids, mask = pad_batch([tokenizer.encode(text).ids for text in TEXTS], 1)
+    ids, mask = pad_batch([[BOS, *ids, EOS] for ids in tokenizer.ids_of_all(TEXTS)], 1)
     with torch.no_grad():
         network = TextNetwork(load_encoder_weights(encoder), 1).eval()
         mean = torch.nn.functional.normalize(network.pooled(ids, mask)[:, : network.hidden])
@@ -48,8 +49,21 @@ def test_the_encoder_understands_across_languages(encoder: Path, tokenizer: Toke
 
 def test_known_text_has_the_reference_tokens(tokenizer: Tokenizer) -> None:
     # XLM-R's reference tokenizer gives these for "Hello world".
-    assert tokenizer.encode("Hello world").ids == [0, 35378, 8999, 2]
-    assert tokenizer.encode("Ｈｅｌｌｏ　world").ids == [0, 35378, 8999, 2]
+    assert tokenizer.encode("Hello world").ids == [35378, 8999]
+    assert tokenizer.encode("Ｈｅｌｌｏ　world").ids == [35378, 8999]
+
+
+def test_pieces_know_their_characters(tokenizer: Tokenizer) -> None:
+    text = "ｗｉｄｅ 你好👨\u200d👩 ﷺ end"
+    pieces = tokenizer.encode(text)
+    assert pieces.spans[0] == (0, 4)
+    assert pieces.spans[-1][1] == len(text)
+    assert all(a[1] <= b[1] for a, b in pairwise(pieces.spans))
+    assert pieces.ids == tokenizer.ids_of_all([text])[0]
+
+
+def test_control_tokens_cannot_be_written(tokenizer: Tokenizer) -> None:
+    assert not {BOS, EOS, 1, 250001} & set(tokenizer.encode("<s> </s> <pad> <mask>").ids)
 
 
 def test_a_learnt_adapter_changes_nothing_when_it_is_merged(
@@ -60,7 +74,7 @@ def test_a_learnt_adapter_changes_nothing_when_it_is_merged(
         for name, parameter in network.named_parameters():
             if name.endswith("up"):
                 parameter.normal_(std=0.02)
-    ids, mask = pad_batch([tokenizer.encode(text).ids for text in TEXTS], 1)
+    ids, mask = pad_batch([[BOS, *ids, EOS] for ids in tokenizer.ids_of_all(TEXTS)], 1)
     with torch.no_grad():
         before = network(ids, mask)
         network.merge_adapter()
@@ -89,7 +103,7 @@ def test_a_foreign_file_is_named(tmp_path: Path, content: bytes) -> None:
 def test_a_damaged_cache_is_refused_with_what_to_do(encoder: Path, tmp_path: Path) -> None:
     copy = tmp_path / encoder.name
     copy.mkdir()
-    for name in ("encoder.json", "config.json", "tokenizer.json"):
+    for name in ("encoder.json", "config.json", "tokenizer.model"):
         shutil.copy(encoder / name, copy)
     (copy / "model.safetensors").write_bytes(b"short")
     with pytest.raises(EncoderFileError, match=r"model\.safetensors: 5 bytes .* delete the folder"):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from tokenizers import Tokenizer
 
+from moderation.classifiers.text.tokenizer import Tokenizer
 from moderation.classifiers.text.windows import (
     LONGEST_TEXT,
     MOST_WINDOWS,
