@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from moderation.classifiers.image.decoding import ImageRefused, SafeDecoder
 from moderation.classifiers.matching.bank_files import (
@@ -56,11 +57,14 @@ _NeverRender = Annotated[
     bool, typer.Option("--never-render", help="For a new bank: matches are never shown to anybody.")
 ]
 _Ratio = Annotated[
-    float,
-    typer.Option("--enabled-ratio", help="For a new bank: share of images compared with it."),
+    float | None,
+    typer.Option(
+        "--enabled-ratio",
+        help="For a new bank: share of images compared with it; all if not given.",
+    ),
 ]
 _Notes = Annotated[
-    str, typer.Option("--bank-notes", help="For a new bank: what it is and who keeps it.")
+    str | None, typer.Option("--bank-notes", help="For a new bank: what it is and who keeps it.")
 ]
 _Source = Annotated[str, typer.Option(help="Where the pictures come from (list, partner, case).")]
 _Note = Annotated[str, typer.Option(help="What whoever meets a match should know.")]
@@ -78,14 +82,13 @@ def add(
     note: _Note = "",
     expires: _Expires = None,
     never_render: _NeverRender = False,
-    enabled_ratio: _Ratio = 1.0,
-    bank_notes: _Notes = "",
+    enabled_ratio: _Ratio = None,
+    bank_notes: _Notes = None,
 ) -> None:
     """Hash pictures into a bank. Only hashes are kept. Exit code 1: some could not be read."""
     settings = Settings()
     store = BankStore.from_settings(settings)
-    wanted = Bank(bank, category, enabled_ratio, never_render, bank_notes) if category else None
-    _ensure(store, bank, wanted)
+    _ensure(store, bank, category, enabled_ratio, never_render, bank_notes)
     found = entries_of_pictures(
         pictures_in(paths),
         SafeDecoder.from_settings(settings),
@@ -104,13 +107,12 @@ def import_(
     category: _Category = None,
     source: _Source = "",
     never_render: _NeverRender = False,
-    enabled_ratio: _Ratio = 1.0,
-    bank_notes: _Notes = "",
+    enabled_ratio: _Ratio = None,
+    bank_notes: _Notes = None,
 ) -> None:
     """Read a list of hashes into a bank. Exit code 1: some lines were bad, the others are in."""
     store = BankStore.from_settings(Settings())
-    wanted = Bank(bank, category, enabled_ratio, never_render, bank_notes) if category else None
-    _ensure(store, bank, wanted)
+    _ensure(store, bank, category, enabled_ratio, never_render, bank_notes)
     if file_format is FileFormat.CSV:
         found = read_csv(file, source=source)
     else:
@@ -154,7 +156,7 @@ def lookup(
         [image] = decoder.decode_all([(0, ImagePart(path=path))], allow_paths=True)
         if isinstance(image, ImageRefused):
             refused += 1
-            complaints.print(f"{path}: {image.message}", highlight=False, markup=False)
+            complaints.print(_literal(f"{path}: {image.message}"), soft_wrap=True)
             continue
         found = query_fingerprints(image.pixels)
         exact = digests(path.read_bytes())
@@ -178,7 +180,7 @@ def lookup(
                 }
                 typer.echo(json.dumps(record, ensure_ascii=False))
             else:
-                table.add_row(
+                cells = (
                     str(path),
                     match.bank.name,
                     match.bank.category,
@@ -187,6 +189,7 @@ def lookup(
                     origin,
                     entry.added_at.date().isoformat(),
                 )
+                table.add_row(*map(_literal, cells))
     if not as_json:
         out.print(table if table.row_count else "No match.")
     if refused:
@@ -207,7 +210,7 @@ def stats() -> None:
             f"{bank.enabled_ratio:.0%}",
             "never" if bank.never_render else "yes",
             *(f"{counts[name]:,}" for name in ("entries", "expired", *kinds)),
-            bank.notes,
+            _literal(bank.notes),
         )
     Console().print(table if table.row_count else "There are no banks yet.")
 
@@ -221,25 +224,76 @@ def enable(
     BankStore.from_settings(Settings()).set_enabled_ratio(bank, ratio)
 
 
+@app.command("never-render")
+def never_render_(
+    bank: _BankName,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Let pictures of the bank be shown again.")
+    ] = False,
+) -> None:
+    """Show matches of a bank to nobody from now on, those screened before included."""
+    BankStore.from_settings(Settings()).set_never_render(bank, not undo)
+
+
+@app.command()
+def notes(
+    bank: _BankName,
+    words: Annotated[str, typer.Argument(help="What it is and who keeps it.")],
+) -> None:
+    """Change the notes of a bank."""
+    BankStore.from_settings(Settings()).set_notes(bank, words)
+
+
 @app.command()
 def remove(entry: Annotated[int, typer.Argument(help="Number of the entry.")]) -> None:
     """Take an entry out of its bank."""
     BankStore.from_settings(Settings()).remove(entry)
 
 
-def _ensure(store: BankStore, name: str, wanted: Bank | None) -> None:
-    """Make the wanted bank if there is none of that name; an existing one keeps its settings."""
-    existing = {bank.name: bank for bank in store.banks()}
-    if name not in existing:
-        if wanted is None:
+def _literal(words: str) -> Text:
+    """Foreign words for a table: no markup, and no control characters for the terminal."""
+    return Text("".join(c if c.isprintable() else "\ufffd" for c in words))
+
+
+def _ensure(
+    store: BankStore,
+    name: str,
+    category: str | None,
+    ratio: float | None,
+    never_render: bool,
+    notes: str | None,
+) -> None:
+    """Make the bank if there is none of that name. What is said of one that is there must be true
+    of it: it would be forgotten silently.
+
+    Raises:
+        BankError: there is none and no category was given, or there is another of that name.
+    """
+    existing = {bank.name: bank for bank in store.banks()}.get(name)
+    if existing is None:
+        if category is None:
             raise BankError(
                 f"there is no bank {name!r} yet; give --category to make it, "
                 "for example --category counterfeit"
             )
-        store.create(wanted)
-    elif wanted is not None and existing[name].category != wanted.category:
+        share = 1.0 if ratio is None else ratio
+        store.create(Bank(name, category, share, never_render, notes or ""))
+        return
+    if category not in {None, existing.category}:
+        raise BankError(f"bank {name!r} has the category {existing.category}, not {category}")
+    if ratio not in {None, existing.enabled_ratio}:
         raise BankError(
-            f"bank {name!r} has the category {existing[name].category}, not {wanted.category}"
+            f"bank {name!r} is compared with {existing.enabled_ratio:.0%} of the images; "
+            f"change that with: moderation bank enable {name} {ratio:g}"
+        )
+    if never_render and not existing.never_render:
+        raise BankError(
+            f"bank {name!r} is there already and its matches are shown; "
+            f"hide them with: moderation bank never-render {name}"
+        )
+    if notes not in {None, existing.notes}:
+        raise BankError(
+            f"bank {name!r} has other notes; change them with: moderation bank notes {name} …"
         )
 
 
@@ -252,7 +306,7 @@ def _fill(store: BankStore, bank: str, found: Iterator[NewEntry | BadLine]) -> N
         for entry in batch:
             if isinstance(entry, BadLine):
                 bad += 1
-                complaints.print(str(entry), highlight=False, markup=False, soft_wrap=True)
+                complaints.print(_literal(str(entry)), soft_wrap=True)
             else:
                 good.append(entry)
         seen += len(good)

@@ -122,9 +122,22 @@ class BankStore:
 
     def set_enabled_ratio(self, name: str, ratio: float) -> None:
         """Compare only this share of images with the bank; 0 switches it off."""
-        replace(self.bank(name), enabled_ratio=ratio)  # checks both
+        self._change(replace(self.bank(name), enabled_ratio=ratio))
+
+    def set_never_render(self, name: str, never_render: bool) -> None:
+        """Show matches to nobody from now on, or show them again."""
+        self._change(replace(self.bank(name), never_render=never_render))
+
+    def set_notes(self, name: str, notes: str) -> None:
+        """Say anew what the bank is and who keeps it."""
+        self._change(replace(self.bank(name), notes=notes))
+
+    def _change(self, bank: Bank) -> None:
+        row = (bank.enabled_ratio, bank.never_render, bank.notes, bank.name)
         with self._writing() as connection:
-            connection.execute("UPDATE bank SET enabled_ratio = ? WHERE name = ?", (ratio, name))
+            connection.execute(
+                "UPDATE bank SET enabled_ratio = ?, never_render = ?, notes = ? WHERE name = ?", row
+            )
 
     def add(self, bank: str, entries: Iterable[NewEntry]) -> int:
         """Put pictures into a bank, all or none; those whose hashes are all in it are skipped.

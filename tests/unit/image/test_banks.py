@@ -462,3 +462,41 @@ def test_the_command_says_what_to_do_when_there_is_no_bank(run, tmp_path):
     assert isinstance(result.exception, BankError)
     assert "give --category to make it" in str(result.exception)
     assert "There are no banks yet." in run("stats").stdout
+
+
+def test_what_is_said_of_a_bank_that_is_there_is_true_or_refused(run, tmp_path, scene, encode):
+    picture = tmp_path / "a.png"
+    picture.write_bytes(encode("PNG", scene(1)))
+    assert run("add", "fakes", picture, "--category", "ncii").exit_code == 0
+    for option, hint in (
+        (["--category", "counterfeit"], "has the category ncii"),
+        (["--enabled-ratio", "0.5"], "moderation bank enable fakes 0.5"),
+        (["--never-render"], "moderation bank never-render fakes"),
+        (["--bank-notes", "ours"], "moderation bank notes fakes"),
+    ):
+        result = run("add", "fakes", picture, *option)
+        assert isinstance(result.exception, BankError)
+        assert hint in str(result.exception)
+    assert run("never-render", "fakes").exit_code == 0
+    assert run("notes", "fakes", "ours").exit_code == 0
+    assert run("enable", "fakes", "0.5").exit_code == 0
+    again = run(
+        "add", "fakes", picture, "--category", "ncii", "--never-render", "--enabled-ratio", "0.5",
+        "--bank-notes", "ours",
+    )  # fmt: skip
+    assert again.exit_code == 0
+    [match] = [json.loads(line) for line in run("lookup", picture, "--json").stdout.splitlines()]
+    assert match["never_render"]
+    assert run("never-render", "fakes", "--undo").exit_code == 0
+    assert "50%" in run("stats").stdout
+
+
+def test_foreign_words_are_no_markup_and_no_commands_for_the_terminal(run, tmp_path, scene, encode):
+    picture = tmp_path / "[b]a\x1b[31m.png"
+    picture.write_bytes(encode("PNG", scene(1)))
+    notes = ("--bank-notes", "see [/list] [link=x]here")
+    assert run("add", "fakes", picture, "--category", "ncii", *notes).exit_code == 0
+    assert "see [/list] [link=x]here" in run("stats").stdout
+    table = run("lookup", picture).stdout
+    assert "[b]a\ufffd[31m.png" in table
+    assert "\x1b" not in table
