@@ -27,6 +27,7 @@ from moderation.records.errors import ContentHeld, NotFound
 from moderation.records.item_tables import (
     ItemMedia,
     LegalHold,
+    Reporter,
     StoredAssessment,
     StoredItem,
     StoredMedia,
@@ -161,7 +162,8 @@ def _delete_conversations(
 
 
 def erase_author(database: Database, author_id: str, *, by: str) -> Deleted:
-    """Erase a person's data on request: content of all their items, and their id.
+    """Erase a person's data on request: content of all their items, their id, what they wrote in
+    reports, and that they were the one who reported.
 
     Raises:
         NotFound: nothing of that author is stored.
@@ -174,8 +176,18 @@ def erase_author(database: Database, author_id: str, *, by: str) -> Deleted:
             .scalars()
             .all()
         )
-        if not rows or not author_id:
-            raise NotFound("no items of that author are stored")
+        reported = _erase_as_reporter(session, author_id) if author_id else 0
+        if not rows and not reported:
+            raise NotFound("no items and no reports of that person are stored")
+        if reported:
+            audit.append(
+                session,
+                at=now,
+                actor=by,
+                action="reports_erased",
+                subject="reports",
+                detail={"because": "erasure", "reports": reported},
+            )
         held = _held(session, rows)
         if held:
             raise ContentHeld(
@@ -193,6 +205,23 @@ def erase_author(database: Database, author_id: str, *, by: str) -> Deleted:
         session.flush()
     files = sum(database.media.delete(sha256) for sha256 in orphans)
     return Deleted(len(rows), files, 0, conversations=conversations)
+
+
+def _erase_as_reporter(session: Session, person: str) -> int:
+    """The reports stay, without the person; how many."""
+    mine = (col(StoredReport.reporter_id) == person,)
+    count = len(session.execute(select(col(StoredReport.id)).where(*mine)).all())
+    session.execute(
+        update(StoredReport)
+        .where(*mine)
+        .values(reporter_id="", note="")
+        .execution_options(synchronize_session=False)
+    )
+    known = session.get(Reporter, person)
+    if known is not None:
+        session.delete(known)
+        session.flush()
+    return count
 
 
 def _long_texts(snapshot: dict[str, Any] | None) -> list[str]:

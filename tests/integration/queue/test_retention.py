@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image
 from review_work import House
-from sqlalchemy import text
+from sqlalchemy import select, text
 from typer.testing import CliRunner
 
 from moderation.cli import build
@@ -24,6 +24,7 @@ from moderation.records import (
     place_hold,
 )
 from moderation.records.conversations import StoredConversation, StoredTurn
+from moderation.records.item_tables import Reporter, StoredReport
 
 WORDS = "unmistakable words of an invented author"
 
@@ -188,3 +189,17 @@ def test_a_hold_says_why(house: House) -> None:
     house.post(WORDS, review=False, author={"id": "writer"})
     with pytest.raises(ContentHeld, match="why"):
         place_hold(house.database, reason=" ", by="legal", author_id="writer")
+
+
+def test_a_person_who_only_reported_is_erased_too(house: House) -> None:
+    house.reviewer("lin")
+    report = {"kind": "insult", "source": "user", "reporter_id": "someone", "note": "I know them"}
+    house.post(WORDS, author={"id": "writer"}, report=report)
+    house.queue.decide(house.claim("lin"), "limit")
+    erase_author(house.database, "someone", by="ana")
+    with house.database.read() as session:
+        [stored] = session.execute(select(StoredReport)).scalars().all()
+        assert (stored.reporter_id, stored.note) == ("", "")
+        assert session.get(Reporter, "someone") is None
+    with pytest.raises(NotFound, match="no reports"):
+        erase_author(house.database, "someone", by="ana")
