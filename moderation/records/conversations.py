@@ -6,7 +6,7 @@ The state is small and does not grow with the conversation; snapshots of it ever
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -197,8 +197,9 @@ def replace_readings(session: Session, readings: Mapping[int, bytes]) -> None:
 
 def turns_after(
     session: Session, conversation_id: str, place: Place | None
-) -> Iterator[StoredTurn]:
-    """The turns that stand after that place, in order; all of them for None."""
+) -> Generator[StoredTurn, None, None]:
+    """The turns that stand after that place, in order; all of them for None. Close it where not
+    all are wanted."""
     statement = (
         select(StoredTurn)
         .where(col(StoredTurn.conversation_id) == conversation_id)
@@ -211,7 +212,11 @@ def turns_after(
             col(StoredTurn.time) >= time,
             (col(StoredTurn.time) > time) | (col(StoredTurn.arrival) > arrival),
         )
-    yield from session.execute(statement).scalars()
+    found = session.execute(statement).scalars()
+    try:
+        yield from found
+    finally:
+        found.close()
 
 
 def turns_at(

@@ -7,6 +7,7 @@ waits while models run or a long room is reckoned again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import islice
@@ -159,12 +160,13 @@ class RoomFolding:
         state = from_json(checkpoint.state if checkpoint else "")
         after = (checkpoint.time, checkpoint.arrival) if checkpoint else None
         known = participants_of_row(step.row)
-        for turn, read in self._unpacked(turns_after(session, step.row.id, after)):
-            heard = self._classifier.add(state, read, known)
-            if missing.pop(turn.turn_id, None) is not None:
-                step.heard[turn.turn_id] = heard
-            if not missing:
-                return
+        with closing(turns_after(session, step.row.id, after)) as stored:
+            for turn, read in self._unpacked(stored):
+                heard = self._classifier.add(state, read, known)
+                if missing.pop(turn.turn_id, None) is not None:
+                    step.heard[turn.turn_id] = heard
+                if not missing:
+                    return
 
     def _add(
         self,

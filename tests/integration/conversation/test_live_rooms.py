@@ -383,12 +383,12 @@ def test_who_asks_again_after_a_lost_answer_is_told_the_same(
     rooms: LiveRooms, database: Database
 ) -> None:
     people = list(SCAM.transcript.participants.values())
-    turns = [
-        turn.model_copy(update={"seconds": None}) for turn in in_english(SCAM.transcript.turns)
-    ]
+    turns = in_english(SCAM.transcript.turns)
     threat = "I know where you live and I will break your legs tonight"
     turns = [*turns, Turn(id="threat", speaker="A", text=threat, language="en"), *turns[:2]]
-    turns = [turn.model_copy(update={"id": str(i)}) for i, turn in enumerate(turns)]
+    turns = [
+        turn.model_copy(update={"id": str(i), "seconds": 10.0 + i}) for i, turn in enumerate(turns)
+    ]
     facts = {"surface": "live_chat", "audience": {"regions": ["DE", "US"]}}
     first = rooms.append("room", turns, people, facts)
     assert first.muted
