@@ -15,13 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-
-import numpy as np
+from typing import TypeGuard
 
 from moderation.classifiers.base import DecodedImage
 from moderation.classifiers.image import decoding_worker
 from moderation.classifiers.image.content_type import pillow_format
-from moderation.classifiers.image.decoding_pool import WorkerPool
+from moderation.classifiers.image.decoding_pool import WorkerPool, nonsense, pictures_of
 from moderation.classifiers.image.fetching import SafeFetcher
 from moderation.classifiers.image.refusals import ImageRefused
 from moderation.items import ImagePart
@@ -105,13 +104,11 @@ class SafeDecoder:
             "frame_side": limits.frame_side,
         }
         header, payload = self.pool.run(request, data)
-        frames = []
-        offset = 0
-        for width, height in header["frames"]:
-            flat = np.frombuffer(payload, np.uint8, width * height * 3, offset)
-            frames.append(flat.reshape(height, width, 3))
-            offset += flat.size
-        width, height = header["size"]
+        frames = pictures_of(header.get("frames", ()), payload)
+        size = header.get("size")
+        if not _is_size(size):
+            raise nonsense()
+        width, height = size
         return DecodedImage(
             index=index,
             pixels=frames[0],
@@ -167,6 +164,14 @@ class SafeDecoder:
     def close(self) -> None:
         """End the worker processes."""
         self.pool.close()
+
+
+def _is_size(value: object) -> TypeGuard[Sequence[int]]:
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(isinstance(side, int) and side > 0 for side in value)
+    )
 
 
 def _too_large(size: int, limit: int) -> ImageRefused:

@@ -14,13 +14,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from moderation.classifiers.image import decoding_worker
-from moderation.classifiers.image.refusals import ImageRefused
+from moderation.classifiers.image.refusals import REFUSAL_CODES, ImageRefused
 
 #: A worker is replaced after so many files, so that a leak in a codec cannot grow for ever.
 FILES_PER_WORKER = 2000
 
 _START_SECONDS = 60.0
+
+#: Bytes of pixels and header that a process may answer with; frames of the largest settings take
+#: 50 million.
+_LARGEST_ANSWER = 200_000_000
 
 #: What a Python process needs to start and to find its packages; secrets are none of its business.
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYSTEMROOT")
@@ -83,7 +90,7 @@ class _Worker:
         return self._answer(channel)
 
     def _answer(self, channel: _Deadline) -> tuple[dict[str, Any], bytes]:
-        answer = decoding_worker.receive(channel)
+        answer = decoding_worker.receive(channel, _LARGEST_ANSWER)
         if answer is None:
             raise ConnectionResetError("the process closed its socket")
         return answer
@@ -98,6 +105,35 @@ class _Worker:
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self.process.wait(5)
         return None
+
+
+def pictures_of(sizes: Sequence[Sequence[int]], payload: bytes) -> list[npt.NDArray[np.uint8]]:
+    """The pixels that a process answered with, as RGB of `(height, width, 3)`.
+
+    Args:
+        sizes: width and height of each.
+        payload: of all, one after another.
+
+    Raises:
+        ImageRefused: there are none, or sizes and bytes do not fit together.
+    """
+    pictures = []
+    offset = 0
+    try:
+        for width, height in sizes:
+            flat = np.frombuffer(payload, np.uint8, width * height * 3, offset)
+            pictures.append(flat.reshape(height, width, 3))
+            offset += flat.size
+    except (ValueError, TypeError, OverflowError):
+        raise nonsense() from None
+    if not pictures or offset != len(payload) or any(not each.size for each in pictures):
+        raise nonsense()
+    return pictures
+
+
+def nonsense() -> ImageRefused:
+    """The refusal of a file whose process answered what none of ours does."""
+    return ImageRefused("worker_crashed", "the decoding process answered nonsense")
 
 
 class WorkerPool:
@@ -160,6 +196,11 @@ class WorkerPool:
             raise ImageRefused(
                 "worker_crashed", f"the decoding process ended (status {status}): {error}"
             ) from None
+        except (ValueError, RecursionError):
+            # Whatever took the process over must not break the item's other results.
+            self._discard(worker)
+            worker = None
+            raise nonsense() from None
         except BaseException:
             self._discard(worker)
             worker = None
@@ -167,7 +208,10 @@ class WorkerPool:
         finally:
             self._slots.put(worker)
         if "refused" in header:
-            raise ImageRefused(str(header["refused"]), str(header["message"]))
+            code = str(header["refused"])
+            if code not in REFUSAL_CODES:
+                raise nonsense()
+            raise ImageRefused(code, str(header.get("message", ""))[:500])
         return header, payload
 
     def _ready(self, worker: _Worker | None) -> _Worker:

@@ -196,17 +196,30 @@ def send(connection: Channel, header: dict[str, Any], payload: bytes) -> None:
     connection.sendall(payload)
 
 
-def receive(connection: Channel) -> tuple[dict[str, Any], bytes] | None:
-    """Read one frame; None when the other side has gone."""
+def receive(connection: Channel, most: int = 0xFFFFFFFF) -> tuple[dict[str, Any], bytes] | None:
+    """Read one frame; None when the other side has gone.
+
+    Args:
+        connection: to the other side.
+        most: bytes of header and payload together.
+
+    Raises:
+        ValueError: there are more, or the header is not a JSON object.
+    """
     lengths = _exactly(connection, FRAME.size)
     if lengths is None:
         return None
     header_length, payload_length = FRAME.unpack(lengths)
+    if header_length + payload_length > most:
+        raise ValueError("the answer is too long")
     header = _exactly(connection, header_length)
     payload = _exactly(connection, payload_length)
     if header is None or payload is None:
         return None
-    return json.loads(header), payload
+    fields = json.loads(header)
+    if not isinstance(fields, dict):
+        raise ValueError("the header is no JSON object")
+    return fields, payload
 
 
 def _exactly(connection: Channel, length: int) -> bytes | None:

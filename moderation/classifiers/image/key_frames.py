@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from moderation.classifiers.image.decoding_pool import WorkerPool
+from moderation.classifiers.image.decoding_pool import WorkerPool, nonsense, pictures_of
 from moderation.classifiers.image.refusals import ImageRefused
 from moderation.items import VideoPart
 
@@ -88,13 +88,15 @@ class KeyFrameReader:
             "side": limits.side,
         }
         header, payload = self.pool.run(request, b"")
-        frames = []
-        offset = 0
-        for seconds, width, height in header["frames"]:
-            flat = np.frombuffer(payload, np.uint8, width * height * 3, offset)
-            frames.append(KeyFrame(float(seconds), flat.reshape(height, width, 3)))
-            offset += flat.size
-        return KeyFrames(tuple(frames), float(header["seconds"]), bool(header["complete"]))
+        try:
+            times = [float(time) for time, _, _ in header["frames"]]
+            sizes = [(width, height) for _, width, height in header["frames"]]
+            looked_at, complete = float(header["seconds"]), bool(header["complete"])
+        except (KeyError, TypeError, ValueError):
+            raise nonsense() from None
+        pictures = pictures_of(sizes, payload)
+        frames = tuple(KeyFrame(*pair) for pair in zip(times, pictures, strict=True))
+        return KeyFrames(frames, looked_at, complete)
 
     def _check(self, path: Path) -> None:
         try:

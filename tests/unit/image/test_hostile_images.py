@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import threading
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PIL import Image
 
 from moderation.classifiers.base import DecodedImage
 from moderation.classifiers.image.decoding import DecodingLimits, SafeDecoder
+from moderation.classifiers.image.decoding_pool import WorkerPool
 from moderation.classifiers.image.refusals import REFUSAL_CODES, ImageRefused
 from moderation.items import ImagePart
 
@@ -203,3 +205,36 @@ def test_a_forked_process_decodes_with_workers_of_its_own(encode, decoder):
         os._exit(0 if ok else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert decoder.decode(encode("PNG")).pixels.shape == (240, 320, 3)
+
+
+NONSENSE = {
+    "no JSON": struct.pack(">II", 3, 0) + b"{{{",
+    "no object": struct.pack(">II", 2, 0) + b"[]",
+    "nested too deeply": struct.pack(">II", 200_000, 0) + b"[" * 200_000,
+    "nothing in it": struct.pack(">II", 2, 0) + b"{}",
+    "four gigabytes to come": struct.pack(">II", 2, 0xFFFFFFFF) + b"{}",
+    "fewer pixels than it says": struct.pack(">II", 39, 3)
+    + b'{"size": [9, 9], "frames": [[900, 9]]} abc',
+    "negative sizes": struct.pack(">II", 39, 3) + b'{"size": [9, 9], "frames": [[-1, -1]]} abc',
+    "sizes that are words": struct.pack(">II", 34, 3) + b'{"size": ["a"], "frames": [[1,1]]}abc',
+    "an unknown refusal": struct.pack(">II", 16, 0) + b'{"refused": "x"}',
+}
+
+
+@pytest.mark.parametrize("name", NONSENSE)
+def test_a_worker_that_was_taken_over_costs_its_own_file_only(name, tmp_path, encode):
+    script = tmp_path / "taken_over.py"
+    script.write_text(
+        "import socket, time\n"
+        "channel = socket.socket(fileno=0)\n"
+        "channel.sendall(bytes.fromhex('0000000200000000') + b'{}')\n"
+        "channel.recv(1000)\n"
+        f"channel.sendall({NONSENSE[name]!r})\n"
+        "time.sleep(60)\n"
+    )
+    decoder = SafeDecoder(DecodingLimits(workers=1))
+    decoder.pool = WorkerPool(script, [], size=1, seconds=20)
+    [refusal] = decoder.decode_all([(0, ImagePart(data=encode("PNG")))])
+    assert isinstance(refusal, ImageRefused)
+    assert refusal.code == "worker_crashed"
+    decoder.close()
