@@ -3,16 +3,19 @@ languages. What cannot be made ready becomes a problem of the item, never silenc
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
 from moderation.classifiers.base import DecodedImage, LocatedText, Prepared
 from moderation.classifiers.image.decoding import ImageRefused, SafeDecoder
-from moderation.classifiers.image.drawn_text import DrawnTextReader
+from moderation.classifiers.image.drawn_text import DrawnText, DrawnTextReader
 from moderation.classifiers.image.video import VideoWatcher
 from moderation.classifiers.text.language import LanguageIdentifier
 from moderation.items import ImagePart, Item
 from moderation.settings import Settings
 from moderation.signals import Problem, Signal
+
+_log = logging.getLogger(__name__)
 
 
 class Preparation:
@@ -75,10 +78,13 @@ class Preparation:
         signals: list[list[Signal]] = [[] for _ in items]
         if self._reader is not None:
             flat = [(i, image) for i, own in enumerate(images) for image in own]
-            readings = self._reader.read([image for _, image in flat])
+            readings = _read_all(self._reader, [image for _, image in flat])
             for (i, _), reading in zip(flat, readings, strict=True):
-                texts[i].extend(reading.texts)
-                signals[i].extend(reading.signals)
+                if isinstance(reading, Problem):
+                    problems[i].append(reading)
+                else:
+                    texts[i].extend(reading.texts)
+                    signals[i].extend(reading.signals)
         for i, item in enumerate(items):
             watched = self._watcher.watch(
                 list(enumerate(item.videos)), allow_paths=self._allow_paths
@@ -153,3 +159,17 @@ class Preparation:
             language=ranked[0] if ranked else "und",
             languages=ranked,
         )
+
+
+def _read_all(reader: DrawnTextReader, images: Sequence[DecodedImage]) -> list[DrawnText | Problem]:
+    """What is written on each image; a failure at one is a problem of that one."""
+    try:
+        return list(reader.read(images))
+    except Exception as error:  # noqa: BLE001 - one picture must not lose the others' results
+        if len(images) == 1:
+            _log.error("%s failed on a picture", reader.name, exc_info=error)
+            message = f"{reader.name}: {type(error).__name__}"
+            return [
+                Problem(part=f"image:{images[0].index}", code="classifier_failed", message=message)
+            ]
+    return [reading for image in images for reading in _read_all(reader, [image])]

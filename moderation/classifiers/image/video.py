@@ -19,7 +19,7 @@ from moderation.classifiers.base import (
     LocatedText,
     Prepared,
 )
-from moderation.classifiers.image.drawn_text import DrawnTextReader
+from moderation.classifiers.image.drawn_text import NAME, DrawnTextReader
 from moderation.classifiers.image.key_frames import KeyFrame, KeyFrameReader, KeyFrames
 from moderation.classifiers.image.refusals import ImageRefused
 from moderation.classifiers.image.subtitles import spoken_text
@@ -115,8 +115,13 @@ class VideoWatcher:
             DecodedImage(n, frame.pixels, (frame.pixels.shape[1], frame.pixels.shape[0]), "")
             for n, frame in enumerate(found.frames)
         ]
-        drawn, signals = self._read(part, found, images)
         looked, problems = self._look(part, found, images)
+        drawn: list[LocatedText] = []
+        signals: list[Signal] = []
+        try:
+            drawn, signals = self._read(part, found, images)
+        except Exception as error:  # noqa: BLE001 - the scores of the frames stand all the same
+            problems.append(_failed(part, NAME, error))
         known, more = self._known_file(part, video)
         problems += more
         if not found.complete:
@@ -138,7 +143,7 @@ class VideoWatcher:
             try:
                 [of_frames] = classifier.classify([Prepared(_NOBODY, images=tuple(images))])
             except Exception as error:  # noqa: BLE001 - one model must not lose the others' results
-                problems.append(_failed(part, classifier, error))
+                problems.append(_failed(part, classifier.name, error))
                 continue
             alike: dict[tuple[object, ...], list[tuple[int, Signal]]] = {}
             for signal in of_frames:
@@ -160,7 +165,7 @@ class VideoWatcher:
                 except FileNotFoundError:
                     return [], []  # already a problem
                 except Exception as error:  # noqa: BLE001 - the video is looked at all the same
-                    return signals, [_failed(part, classifier, error)]
+                    return signals, [_failed(part, classifier.name, error)]
         return signals, []
 
     def _read(
@@ -245,12 +250,12 @@ def _span(found: KeyFrames, number: int, text: str = "") -> TimeSpan:
     return TimeSpan(start=round(start, 2), end=round(max(start, end), 2), text=text[:2000])
 
 
-def _failed(part: str, classifier: Classifier, error: Exception) -> Problem:
-    _log.error("classifier %s failed on a video", classifier.name, exc_info=error)
+def _failed(part: str, classifier: str, error: Exception) -> Problem:
+    _log.error("classifier %s failed on a video", classifier, exc_info=error)
     return Problem(
         part=part,
         code="classifier_failed",
-        message=f"{classifier.name}: {type(error).__name__}",
+        message=f"{classifier}: {type(error).__name__}",
     )
 
 

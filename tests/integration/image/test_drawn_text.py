@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -10,7 +12,14 @@ import zxingcpp
 from PIL import Image
 
 from moderation.classifiers.base import DecodedImage
+from moderation.classifiers.image.decoding import shared_decoder
+from moderation.classifiers.image.drawn_text import DrawnText, DrawnTextReader
+from moderation.classifiers.image.key_frames import KeyFrameReader
 from moderation.classifiers.image.text_recognition import TextRecogniser
+from moderation.classifiers.image.video import VideoWatcher
+from moderation.classifiers.preparation import Preparation
+from moderation.classifiers.text.language import LanguageIdentifier
+from moderation.items import Item
 
 CHINESE = "今天去了新开的咖啡店味道真的很不错，下次还要再来一次"
 TURNS = {
@@ -145,3 +154,36 @@ def test_both_runtimes_read_the_same_also_side_by_side(stored_page):
         for one, other in zip(ours, theirs, strict=True):
             assert one.score == pytest.approx(other.score, abs=0.01)
             assert np.abs(one.corners - other.corners).max() <= 2
+
+
+def png(page: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    page.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+class StumblingReader(DrawnTextReader):
+    """Reads, but fails at pictures that are red in the first corner."""
+
+    def read(self, images: Sequence[DecodedImage]) -> list[DrawnText]:
+        if any(tuple(image.pixels[0, 0]) == (255, 0, 0) for image in images):
+            raise RuntimeError("out of luck")
+        return super().read(images)
+
+
+def test_a_picture_at_which_reading_fails_is_a_problem_and_the_others_are_read(drawn_page, reader):
+    preparation = Preparation(
+        shared_decoder(),
+        LanguageIdentifier(),
+        StumblingReader(1),
+        VideoWatcher(KeyFrameReader(), [], reader),
+    )
+    red = png(Image.new("RGB", (80, 60), (255, 0, 0)))
+    page = png(drawn_page("GOOD MORNING"))
+    item = Item.from_row({"id": "a", "images": [{"data": red}, {"data": page}]})
+    other = Item.from_row({"id": "b", "images": [{"data": page}]})
+    first, second = preparation.prepare([item, other])
+    assert [(p.part, p.code) for p in first.problems] == [("image:0", "classifier_failed")]
+    assert [text.part for text in first.texts] == ["image:1"]
+    assert second.problems == ()
+    assert second.texts[0].text == first.texts[0].text

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from moderation.classifiers.base import DecodedImage
+from moderation.classifiers.image.drawn_text import DrawnText, DrawnTextReader
 from moderation.classifiers.image.key_frames import KeyFrameReader, VideoLimits
 from moderation.classifiers.image.refusals import ImageRefused
 from moderation.classifiers.image.subtitles import cues, spoken_text
@@ -269,6 +271,22 @@ def test_a_classifier_that_fails_on_a_video_is_a_problem_of_it(frames, nudity, t
     [seen] = watcher.watch([(0, VideoPart(path=path))], allow_paths=True)
     assert [problem.code for problem in seen.problems] == ["classifier_failed"]
     assert [signal.name for signal in seen.signals] == ["nsfw"]
+
+
+class StumblingReader(DrawnTextReader):
+    """Fails at everything."""
+
+    def read(self, images: Sequence[DecodedImage]) -> list[DrawnText]:
+        raise RuntimeError("out of luck")
+
+
+def test_a_video_whose_frames_cannot_be_read_is_looked_at_all_the_same(frames, nudity, tmp_path):
+    path = film(tmp_path / "a.mp4", [Image.new("RGB", (320, 240), "teal")])
+    watcher = VideoWatcher(frames, [nudity], StumblingReader(1))
+    [seen] = watcher.watch([(0, VideoPart(path=path, subtitles="hello"))], allow_paths=True)
+    assert [signal.name for signal in seen.signals] == ["nsfw"]
+    assert [text.text for text in seen.texts] == ["hello"]
+    assert [(p.part, p.code) for p in seen.problems] == [("video:0", "classifier_failed")]
 
 
 def test_the_subtitles_of_a_broken_video_are_read_all_the_same(frames):
