@@ -17,7 +17,7 @@ from moderation.classifiers.conversation.transcript import Transcript
 from moderation.classifiers.text.calibration import Floats
 from moderation.items import Participant, Surface, Turn
 
-#: 293 invented conversations in 19 languages: harm of many kinds and its harmless twins (CC0).
+#: 373 invented conversations in 19 languages: harm of many kinds and its harmless twins (CC0).
 SEED = Path(__file__).resolve().parents[2] / "seed" / "conversations.jsonl"
 
 _SURFACES = {
