@@ -280,15 +280,19 @@ def report(
         "median lead in turns of those"
     )
     lines = [heading]
-    shared = [e for e in seed if not e.labelled.id.startswith("own")]
-    own = [e for e in seed if e.labelled.id.startswith("own")]
+    waves = {
+        "first 223": [e for e in seed if not e.labelled.id.startswith(("own", "conv-v"))],
+        "second 70": [e for e in seed if e.labelled.id.startswith("own")],
+        "third 80": [e for e in seed if e.labelled.id.startswith("conv-v")],
+        f"all {len(seed)}": list(seed),
+    }
     base = single_turns([*seed, *held], outputs)
     groupings: dict[str, Callable[[Labelled], int]] = {
         "idea held out": by_idea,
         "language held out": by_language,
     }
     all_curves = {name: held_out_curves(seed, outputs, g, train) for name, g in groupings.items()}
-    for title, part in (("seed 223", shared), ("own 70", own), ("all 293", list(seed))):
+    for title, part in waves.items():
         lines.append(row(f"{title}: worst turn so far (baseline)", part, base))
         for name, curves in all_curves.items():
             lines.append(row(f"{title}: over turns, {name}", part, curves["scam"]))
@@ -298,7 +302,7 @@ def report(
             curves = {e.labelled.id: parts.curve(e, outputs)["scam"] for e in held}
             lines.append(row(f"TeleAntiFraud {split}: over turns, {name}", held, curves))
         lines.append(row(f"TeleAntiFraud {split}: worst turn so far", held, base))
-    lines += ["", "first alarm at 5 % false alarms, by stage, all 293"]
+    lines += ["", "first alarm at 5 % false alarms, by stage, all"]
     lines.append("  worst turn: " + ", ".join(by_stage(seed, base, 0.05)))
     scam = all_curves["idea held out"]["scam"]
     lines.append("  over turns: " + ", ".join(by_stage(seed, scam, 0.05)))
