@@ -17,13 +17,39 @@ _console = Console()
 
 def evaluate(
     paths: Annotated[
-        list[Path], typer.Argument(help="Parquet or JSON Lines files of labelled text, or folders.")
+        list[Path],
+        typer.Argument(help="Labelled text: parquet, JSON Lines, CSV or TSV files, or folders."),
     ],
     model: Annotated[
-        Path | None, typer.Option(help="Folder of a trained text model; default: the one in force.")
-    ] = None,
+        str,
+        typer.Option(
+            help="Folder of a trained text model, or folder or hub name of a Hugging Face "
+            "sequence classifier; default: the one in force."
+        ),
+    ] = "",
+    model_labels: Annotated[
+        str,
+        typer.Option(help='Labels of a Hugging Face model: {"LABEL_1": "toxicity"}.'),
+    ] = "",
     against: Annotated[
-        Path | None, typer.Option(help="Folder of a second model, shown side by side.")
+        str, typer.Option(help="A second model, named as --model is, shown side by side.")
+    ] = "",
+    against_labels: Annotated[
+        str, typer.Option(help="Labels of the second model, if it is of Hugging Face.")
+    ] = "",
+    text_column: Annotated[str, typer.Option(help="Column that holds the text.")] = "text",
+    language_column: Annotated[
+        str,
+        typer.Option(help="Column of the language, else identified."),
+    ] = "",
+    source_column: Annotated[str, typer.Option(help="Column of the source.")] = "source",
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=CATEGORY",
+            help="What a column or label of the files means: --label toxic=toxicity "
+            "--label normal=none. May be repeated.",
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder for evaluation.json and evaluation.html.")
@@ -40,21 +66,27 @@ def evaluate(
     """AP, ROC-AUC, F1, calibration and false positives by category, language and source.
 
     F1 is also given at the thresholds of the policy in force.
+
+    A row has a text and its labels: a column per label with 1, 0 or nothing (unknown), or a column
+    "labels" with all that apply. Labels are category ids or short names (toxicity, hate, fraud…).
     """
     from moderation.policy import load_packs
+    from moderation.tuning.evaluation import FEWEST
     from moderation.tuning.evaluation import evaluate as measure
     from moderation.tuning.evaluation_report import report_html
     from moderation.tuning.identity_sentences import measure_identity
-    from moderation.tuning.labelled import limit_rows, read_labelled, score_rows
+    from moderation.tuning.labelled import Columns, limit_rows, read_labelled, score_rows
     from moderation.tuning.policy_thresholds import thresholds_of
 
     settings = Settings()
-    rows = [row for path in paths for row in read_labelled(path)]
+    columns = Columns(text_column, language_column, source_column, _meanings(label or []))
+    rows = [row for path in paths for row in read_labelled(path, columns)]
     rows = limit_rows(rows, limit, seed) if limit else rows
     thresholds = thresholds_of(load_packs(settings.policies_dir))
     evaluations = []
-    for folder in [model, against] if against else [model]:
-        classifier = _classifier(settings, folder)
+    named_models = [(model, model_labels), (against, against_labels)]
+    for source, labels in named_models if against else named_models[:1]:
+        classifier = _classifier(settings, source, labels)
         with _console.status(f"Scoring {len(rows):,} texts with {classifier.version}"):
             scored = score_rows(classifier, rows)
             named = measure_identity(classifier, thresholds) if identity else None
@@ -83,7 +115,12 @@ def evaluate(
                     f"{cell.f1['0.5']:.3f}",
                     f"{cell.calibration_error:.3f}",
                 )
-        _console.print(table)
+        _console.print(
+            table
+            if table.row_count
+            else f"Too few rows ({evaluation.rows:,}): a figure needs at least {FEWEST} rows that "
+            f"have a label and {FEWEST} that are known not to have it."
+        )
         for rate in evaluation.harmless:
             if rate.by == "all":
                 _console.print(
@@ -110,8 +147,24 @@ def evaluate(
         _console.print(f"Wrote {output / 'evaluation.json'} and {output / 'evaluation.html'}")
 
 
-def _classifier(settings: Settings, folder: Path | None) -> Classifier:
+def _meanings(given: list[str]) -> dict[str, str]:
+    found = {}
+    for pair in given:
+        name, equals, category = pair.partition("=")
+        if not equals or not name.strip():
+            raise typer.BadParameter(f"{pair!r}: give NAME=CATEGORY, for example toxic=toxicity")
+        found[name.strip()] = category.strip()
+    return found
+
+
+def _classifier(settings: Settings, source: str, labels: str) -> Classifier:
     from moderation.classifiers.text import text
     from moderation.classifiers.text.classifier import TextClassifier
 
-    return text(settings) if folder is None else TextClassifier.from_settings(settings, folder)
+    if not source:
+        return text(settings)
+    if not labels and (Path(source) / "model.json").is_file():
+        return TextClassifier.from_settings(settings, Path(source))
+    from moderation.classifiers.text.huggingface import HuggingFaceClassifier, label_map
+
+    return HuggingFaceClassifier(source, label_map(labels, f"the labels of {source}"))

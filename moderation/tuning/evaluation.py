@@ -258,7 +258,8 @@ def evaluate(
     """
     if not len(rows.labels) or bool(np.isnan(rows.labels).all()):
         raise NothingToEvaluate(
-            "no row has a label of a category that the model knows; check the label columns"
+            "no row has a label of a category that the model knows; name label columns after "
+            "categories, or say what yours mean: --label NAME=CATEGORY"
         )
     slices = [("all", "all", np.ones(len(rows.labels), bool))]
     for by, values in (("language", rows.languages), ("source", rows.sources)):
@@ -377,12 +378,14 @@ def _interval(
 def _harmless(
     rows: ScoredRows, slices: Sequence[_Slice], thresholds: Mapping[str, PolicyThresholds]
 ) -> list[HarmlessRate]:
-    """Rates on rows that have several known labels, all of them 0.
+    """Rates on rows that have several known labels, all of them 0; one, if there is but one.
 
     Flags of an output whose label is unknown in a row do not count there.
     """
     known = ~np.isnan(rows.labels)
-    clean = (np.nansum(rows.labels, axis=1) == 0) & (known.sum(axis=1) >= 3)
+    clean = (np.nansum(rows.labels, axis=1) == 0) & (
+        known.sum(axis=1) >= min(3, known.any(axis=0).sum())
+    )
     flags = {t: (rows.scores >= t) & known for t in THRESHOLDS}
     lowest = [t.review if (t := thresholds.get(c)) else np.inf for c in rows.categories]
     reviewed = np.any((rows.scores >= np.array(lowest)) & known, axis=1)

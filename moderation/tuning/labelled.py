@@ -1,31 +1,36 @@
-"""Labelled text from files: parquet, JSON Lines, or folders of them.
+"""Labelled text from files, see `moderation.tuning.labelled_files`, or folders of them.
 
-A row has ``text`` and its labels, either one column per label (1, 0 or empty for unknown) or a
-list ``labels`` of all that apply, which makes every other label 0. Labels are category ids, or
-the short names of `moderation.taxonomy.DATA_LABELS`.
+A row has ``text`` and its labels, either one column per label (1, 0 or empty for unknown; true and
+false, yes and no, or a share of annotators, of whom half make a 1) or ``labels``: all that apply,
+as a list or as words between commas, which makes every other label 0. Labels are category ids,
+or the short names of `moderation.taxonomy.DATA_LABELS`; `Columns` gives others their meaning.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow
-import pyarrow.parquet as parquet
 
 from moderation.classifiers.base import Classifier, LocatedText, Prepared
-from moderation.classifiers.text.language import LanguageIdentifier
+from moderation.classifiers.text.language import UNKNOWN, LanguageIdentifier
 from moderation.items import Item
 from moderation.taxonomy import CATEGORY_IDS, DATA_LABELS
 from moderation.tuning.evaluation import Array, ScoredRows
+from moderation.tuning.labelled_files import Record, is_readable, kinds, records
 from moderation.tuning.training_rows import UnreadableData
 
 _BATCH = 256
 _LONGEST = 4_000
+#: Names of labels that say that no category applies.
+_NOTHING = frozenset({"", "none", "[]"})
+_YES_NO = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,88 +43,151 @@ class EvaluationRow:
     labels: Mapping[str, float]
 
 
-def read_labelled(path: Path) -> Iterator[EvaluationRow]:
-    """Rows of a parquet or JSON Lines file, or of every such file in a folder.
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What the columns of somebody's files are called.
 
     Raises:
-        UnreadableData: no such file, an unknown kind, or a row that has no text; the message
-            names the file and the row.
+        UnreadableData: a label is to mean what is no category.
     """
+
+    text: str = "text"
+    language: str = ""  #: empty: ``lang`` or ``language``
+    source: str = "source"
+    #: Name of a column or label → category id, short name, or ``none``.
+    means: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check what the labels are to mean."""
+        for name in self.means:
+            self.category(name, "--label")
+
+    def category(self, name: str, place: str) -> str:
+        """The category that a label means; empty for none.
+
+        Raises:
+            UnreadableData: it means nothing known.
+        """
+        meant = self.means.get(name, name).strip()
+        category = DATA_LABELS.get(meant, meant)
+        if meant in _NOTHING:
+            return ""
+        if category not in CATEGORY_IDS:
+            raise UnreadableData(
+                f"{place}: {meant!r} is no label or category id; known are "
+                f"{', '.join(DATA_LABELS)}; give yours a meaning: --label {name or 'NAME'}=toxicity"
+            )
+        return category
+
+
+def read_labelled(path: Path, columns: Columns | None = None) -> Iterator[EvaluationRow]:
+    """Rows of one file, or of every file in a folder that can be read.
+
+    Args:
+        path: file or folder.
+        columns: what its columns are called.
+
+    Raises:
+        UnreadableData: no such file, an unknown kind, a row that has no text, or a label that
+            means nothing; the message names the file and the row.
+    """
+    columns = columns or Columns()
     if path.is_dir():
-        files = sorted(f for f in path.rglob("*") if f.suffix in {".parquet", ".jsonl"})
+        files = sorted(f for f in path.rglob("*") if is_readable(f))
         if not files:
-            raise UnreadableData(f"{path}: holds no .parquet or .jsonl file")
+            raise UnreadableData(f"{path}: holds no file that ends in one of {kinds()}")
         for file in files:
-            yield from read_labelled(file)
+            yield from read_labelled(file, columns)
         return
-    reader = {".parquet": _parquet, ".jsonl": _json_lines}.get(path.suffix)
-    if reader is None:
-        raise UnreadableData(f"{path}: not a .parquet or .jsonl file")
-    for number, record in enumerate(reader(path), start=1):
-        if "turns" in record and "text" not in record:
+    for place, record in records(path):
+        if "turns" in record and columns.text not in record:
             continue  # conversations have an evaluation of their own
-        yield _row(record, path, number)
+        yield _row(record, path, place, columns)
 
 
-def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
-    try:
-        yield from parquet.read_table(path).to_pylist()
-    except (OSError, ValueError, pyarrow.ArrowInvalid) as error:
-        raise UnreadableData(f"{path}: not a readable parquet file ({error})") from error
-
-
-def _json_lines(path: Path) -> Iterator[Mapping[str, Any]]:
-    try:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    try:
-                        yield json.loads(line)
-                    except ValueError as error:
-                        raise UnreadableData(f"{path}, line {number}: {error}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableData(f"{path}: cannot be read ({error})") from error
-
-
-def _row(record: Mapping[str, Any], path: Path, number: int) -> EvaluationRow:
-    text = record.get("text")
+def _row(record: Record, path: Path, place: str, columns: Columns) -> EvaluationRow:
+    text = record.get(columns.text)
     if not isinstance(text, str):
-        raise UnreadableData(f"{path}, row {number}: has no 'text'")
+        raise UnreadableData(
+            f"{place}: has no {columns.text!r}; it has {', '.join(map(str, record))}. "
+            "Name another column: --text-column"
+        )
+    names = [columns.language] if columns.language else ["lang", "language"]
+    language = next((str(record[name]) for name in names if record.get(name)), UNKNOWN)
+    source = str(record.get(columns.source) or path.stem)
+    return EvaluationRow(text, language, source, _labels(record, place, columns))
+
+
+def _labels(record: Record, place: str, columns: Columns) -> Mapping[str, float]:
     labels: dict[str, float] = {}
-    listed = record.get("labels")
-    if isinstance(listed, list):
+    listed = _listed(record.get("labels"))
+    if isinstance(listed, Mapping):
+        for name, value in listed.items():
+            _put(labels, columns.category(str(name), place), value, f"{place}, {name}")
+    elif listed is not None:
         labels = dict.fromkeys(DATA_LABELS.values(), 0.0)
         for name in listed:
-            labels[_category(str(name), path, number)] = 1.0
-    elif isinstance(listed, Mapping):
-        for name, value in listed.items():
-            labels[_category(str(name), path, number)] = float(value)
-    for name in (*DATA_LABELS, *CATEGORY_IDS):
-        value = record.get(name)
-        if value is not None and name not in {"id", "text"}:
-            labels[DATA_LABELS.get(name, name)] = float(value)
-    language = str(record.get("lang") or record.get("language") or "und")
-    return EvaluationRow(text, language, str(record.get("source") or path.stem), labels)
+            _put(labels, columns.category(str(name), place), 1.0, place)
+    reserved = {"id", "labels", columns.text, columns.language, columns.source}
+    for name in dict.fromkeys([*DATA_LABELS, *CATEGORY_IDS, *columns.means]):
+        if name in record and name not in reserved:
+            _put(labels, columns.category(name, place), record[name], f"{place}, column {name!r}")
+    return labels
 
 
-def _category(name: str, path: Path, number: int) -> str:
-    category = DATA_LABELS.get(name, name)
-    if category not in CATEGORY_IDS:
-        raise UnreadableData(f"{path}, row {number}: {name!r} is no label or category id")
-    return category
+def _listed(labels: Any) -> Mapping[str, Any] | Sequence[Any] | None:
+    """What ``labels`` holds; words between commas where it is a string."""
+    if not isinstance(labels, str):
+        return labels if isinstance(labels, (Mapping, list, tuple)) else None
+    if labels.lstrip().startswith(("[", "{")):
+        try:
+            found: Mapping[str, Any] | list[Any] = json.loads(labels.replace("'", '"'))
+        except ValueError:
+            return [labels]
+        return found
+    return [word for word in re.split(r"\s*[,;|]\s*", labels.strip()) if word]
+
+
+def _put(labels: dict[str, float], category: str, value: object, place: str) -> None:
+    """Note a label; of several that mean the same category, one that applies is enough."""
+    known = _truth(value, place)
+    if category and known is not None:
+        labels[category] = max(known, labels.get(category, 0.0))
+
+
+def _truth(value: object, place: str) -> float | None:
+    """1, 0, or None for unknown."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    try:
+        number = _YES_NO.get(str(value).strip().lower())
+        number = float(str(value)) if number is None else number
+    except ValueError:
+        number = -1.0
+    if math.isnan(number):
+        return None
+    if not 0 <= number <= 1:
+        raise UnreadableData(f"{place}: {str(value)[:40]!r} is neither 1 nor 0 nor empty")
+    return float(number >= 0.5)
 
 
 def score_rows(classifier: Classifier, rows: Sequence[EvaluationRow]) -> ScoredRows:
-    """The rows with the classifier's scores, for the categories that it has."""
+    """The rows with the classifier's scores, for the categories that it has.
+
+    The language of a row that does not say is identified.
+    """
     categories = tuple(c for c in CATEGORY_IDS if c in classifier.categories)
     scores: Array = np.zeros((len(rows), len(categories)))
     labels: Array = np.full((len(rows), len(categories)), np.nan)
+    spoken = [row.language for row in rows]
     told = LanguageIdentifier()
     order = sorted(range(len(rows)), key=lambda i: len(rows[i].text))
     for start in range(0, len(order), _BATCH):
         batch = order[start : start + _BATCH]
         texts = [rows[i].text[:_LONGEST] or " " for i in batch]
         languages = told.identify(texts)
+        for i, language in zip(batch, languages, strict=True):
+            spoken[i] = language if rows[i].language == UNKNOWN else rows[i].language
         prepared = [
             Prepared(
                 item=Item.from_row({"id": str(i), "text": "x"}),
@@ -139,7 +207,7 @@ def score_rows(classifier: Classifier, rows: Sequence[EvaluationRow]) -> ScoredR
         categories,
         labels,
         scores,
-        tuple(row.language for row in rows),
+        tuple(spoken),
         tuple(row.source for row in rows),
     )
 

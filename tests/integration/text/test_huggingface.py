@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
+import typer
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+from typer.testing import CliRunner
 
 from moderation.classifiers.base import LocatedText, Prepared
 from moderation.classifiers.text import text
 from moderation.classifiers.text.huggingface import HuggingFaceClassifier
 from moderation.classifiers.text.second_opinion import SecondOpinion
+from moderation.cli.evaluate import evaluate
 from moderation.errors import ModelUnavailable
 from moderation.items import Item
 from moderation.settings import Settings
@@ -139,3 +143,20 @@ def test_a_second_model_decides_where_the_first_is_unsure(tiny_model: Path) -> N
 def test_a_wrong_band_is_explained(tiny_model: Path, band: str) -> None:
     with pytest.raises(ModelUnavailable, match="must be two probabilities"):
         text(with_second(tiny_model, text_second_band=band))
+
+
+def test_it_is_evaluated_beside_the_shipped_one(tiny_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    lines = [f"{day} cat {n},{int(day == 'bad')}" for n in range(12) for day in ("good", "bad")]
+    path.write_text("text,toxicity\n" + "\n".join(lines), encoding="utf-8")
+    app = typer.Typer()
+    app.command()(evaluate)
+    found = CliRunner().invoke(
+        app,
+        [str(path), "--against", str(tiny_model), "--against-labels", '{"nasty": "toxicity"}',
+         "--output", str(tmp_path), "--resamples", "5", "--no-identity"],
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    _, second = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
+    assert second["model"].startswith(tiny_model.name)
+    assert second["cells"][0]["average_precision"]["value"] > 0.9
