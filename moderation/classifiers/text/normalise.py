@@ -16,7 +16,8 @@ from functools import cache, lru_cache
 from itertools import pairwise
 
 from moderation.classifiers.text.disguises import disguises
-from moderation.classifiers.text.language import chinese_variant, script_of
+from moderation.classifiers.text.emoji_words import words_for_emoji
+from moderation.classifiers.text.language import LanguageIdentifier, chinese_variant, script_of
 from moderation.normal_form import nfkc
 
 #: Longest text that readings are made of; longer ones are seldom disguised throughout.
@@ -48,12 +49,20 @@ _LOOKALIKES = str.maketrans(
 )
 
 
+#: Latin look-alikes of Cyrillic letters, for Cyrillic words.
+_LATIN_AS_CYRILLIC = str.maketrans("aceopxykABEKMHOPCTXY", "асеорхукАВЕКМНОРСТХУ")
+#: Letters with strokes, which have no decomposition.
+_STROKES = {"ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ł": "l", "Ł": "L", "ħ": "h", "ŧ": "t"}
+_EMOJI_READ = "emoji read as words"
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A text read in another way, and how it came about."""
 
     text: str
     transformations: tuple[str, ...]  #: in words for the reviewer, in the order applied
+    written: str = ""  #: the text as it was written
 
     @property
     def by_meaning(self) -> bool:
@@ -62,22 +71,34 @@ class Reading:
 
     @property
     def note(self) -> str:
-        """One line for the reviewer: what was done and the text as read."""
-        return f"read with {', '.join(self.transformations)}: {self.text[:160]}"
+        """One line for the reviewer: what was done, and the words that it changed in both forms."""
+        written, read = _where_they_differ(self.written, self.text)
+        return f"read with {', '.join(self.transformations)}: “{written}” as “{read}”"
 
 
 @lru_cache(maxsize=512)
 def readings(text: str, language: str = "und") -> tuple[Reading, ...]:
     """Readings that differ from the text in more than what the tokenizer evens out anyway.
 
-    At most two: one by the look of characters, one that also reads Chinese disguises and slang.
-    Empty for text that is not disguised, which is nearly all text.
+    At most three: one by the look of characters, one that also reads Chinese disguises and slang,
+    and one that reads emoji as words before all that. Empty for text that is not disguised, which
+    is nearly all text.
     """
     if not text or len(text) > LONGEST or len(nfkc(text)) > 2 * LONGEST:
         return ()  # one sign may stand for eighteen letters
+    found = _staged(text, language, text, [], {_evened(text)})
+    spoken = words_for_emoji(text)
+    if _evened(spoken) != _evened(text.replace("\ufe0f", "")):
+        seen = {_evened(text), *(_evened(reading.text) for reading in found)}
+        found += _staged(text, language, spoken, [_EMOJI_READ], seen)[-1:]
+    return tuple(found)
+
+
+def _staged(
+    text: str, language: str, current: str, done: list[str], seen: set[str]
+) -> list[Reading]:
+    """The readings that differ, after each stage; ``current`` is what the first stage reads."""
     found: list[Reading] = []
-    seen = {_evened(text)}
-    current, done = text, []
     for stage in (_BY_LOOK, _BY_MEANING):
         if stage is _BY_MEANING and not _may_hide_meaning(current, language):
             break
@@ -88,8 +109,30 @@ def readings(text: str, language: str = "und") -> tuple[Reading, ...]:
             current = changed
         if done and _evened(current) not in seen:
             seen.add(_evened(current))
-            found.append(Reading(current, tuple(done)))
-    return tuple(found)
+            found.append(Reading(current, tuple(done), text))
+    return found
+
+
+def _where_they_differ(written: str, read: str, most: int = 80) -> tuple[str, str]:
+    """The stretch of both texts that holds all that differs, in whole words, cut at `most`."""
+    short = min(len(written), len(read))
+    front = next((i for i in range(short) if written[i] != read[i]), short)
+    rest = short - front
+    back = next((i for i in range(rest) if written[-1 - i] != read[-1 - i]), rest)
+    while front and _is_latin(written[front - 1]):
+        front -= 1
+    while back and _is_latin(written[-back]):
+        back -= 1
+    if len(written) == front + back or len(read) == front + back:
+        front, back = max(0, front - 1), max(0, back - 1)
+    return tuple(
+        part if len(part) <= most else part[:most] + "…"
+        for part in (text[front : len(text) - back] for text in (written, read))
+    )  # type: ignore[return-value]
+
+
+def _is_latin(character: str) -> bool:
+    return character.isalnum() and script_of(character) != "Hani"
 
 
 def latin_lookalikes(text: str) -> str:
@@ -128,17 +171,45 @@ def _without_marks(text: str) -> str:
 
 
 def _one_script(text: str) -> str:
-    """Look-alikes from Cyrillic and Greek made Latin, in words that also hold Latin letters."""
+    """Words that mix scripts, in one: look-alikes from Cyrillic and Greek made Latin, or Latin ones
+    made Cyrillic where the word has letters that only Cyrillic has."""
 
     def word(match: re.Match[str]) -> str:
-        scripts = {script_of(c) for c in match[0]} - {""}
-        return (
-            match[0].translate(_LOOKALIKES) if "Latn" in scripts and len(scripts) > 1 else match[0]
-        )
+        letters = match[0]
+        scripts = {script_of(c) for c in letters} - {""}
+        if "Latn" not in scripts or len(scripts) == 1:
+            return letters
+        if any(script_of(c) == "Cyrl" and ord(c) not in _LOOKALIKES for c in letters):
+            return letters.translate(_LATIN_AS_CYRILLIC)
+        return letters.translate(_LOOKALIKES)
 
     if not any(script_of(c) in {"Cyrl", "Grek"} for c in text):
         return text
     return re.sub(r"[^\W\d_]+", word, text)
+
+
+@cache
+def _languages() -> LanguageIdentifier:
+    return LanguageIdentifier()
+
+
+def _without_accents(text: str) -> str:
+    """English has hardly any accents: text that is English without them is read without."""
+    if text.isascii():
+        return text
+    plain = "".join(map(_base_letter, text))
+    if plain == text:
+        return text
+    guess = _languages().guess(plain)
+    return plain if guess.language == "en" else text
+
+
+@lru_cache(maxsize=4096)
+def _base_letter(character: str) -> str:
+    if script_of(character) != "Latn":
+        return character
+    decomposed = unicodedata.normalize("NFD", character)
+    return _STROKES.get(character, decomposed[0] if decomposed else character)
 
 
 def _joined(text: str) -> str:
@@ -281,6 +352,7 @@ Stage = tuple[tuple[str, Callable[[str], str]], ...]
 _BY_LOOK: Stage = (
     ("marks removed", _without_marks),
     ("one script per word", _one_script),
+    ("accents removed", _without_accents),
     ("separators removed", _joined),
     ("letters for digits", _letters_for_digits),
     ("repeats removed", _calm),
@@ -292,4 +364,6 @@ _BY_MEANING: Stage = (
     ("slang spelled out", _slang_spelled_out),
     ("words of the same sound", _same_sound),
 )
-_MEANING_NAMES = frozenset(name for name, _ in _BY_MEANING) - {"simplified characters"}
+_MEANING_NAMES = frozenset(name for name, _ in _BY_MEANING) - {"simplified characters"} | {
+    _EMOJI_READ
+}

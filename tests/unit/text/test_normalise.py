@@ -22,6 +22,13 @@ DISGUISED = {
     "sewerslide": "suicide",
     "ⓥⓧ": "微信",
     "煎职": "兼职",
+    "舔🐶": "舔狗",
+    "你这🐷队友": "你这猪队友",
+    "加💚聊": "加微信聊",
+    "➕V聊": "加V聊",
+    "I will 🔪 you": "I will kill you",
+    "You are a stüpid ídiot": "You are a stupid idiot",
+    "дурaк": "дурак",  # Latin a
     "进qun": "进qun",
 }
 
@@ -45,6 +52,14 @@ def test_a_disguise_is_among_the_readings(written: str, meant: str) -> None:
         "สวัสดีค่ะ ขอบคุณมาก",
         "مرحبا كيف حالك",
         "안녕하세요 ㅋㅋㅋㅋ",
+        "今天好开心🐶",
+        "great game 🔥🔥 love it 💀",
+        "🐶🐶🐶你好",
+        "pass the 🔪 please",
+        "Ich bin müde und möchte schlafen",
+        "eres un estúpido",
+        "tình yêu của tôi",
+        "ещё один день",
     ],
 )
 def test_plain_text_has_no_other_reading(text: str) -> None:
@@ -53,7 +68,17 @@ def test_plain_text_has_no_other_reading(text: str) -> None:
 
 def test_a_note_shows_what_was_done_and_the_text_as_read() -> None:
     (reading,) = readings("亻尔好", "zh")
-    assert reading.note == "read with parts put together: 你好"
+    assert reading.note == "read with parts put together: “亻尔” as “你”"
+
+
+def test_a_note_shows_both_forms_wherever_in_a_long_text_they_stand() -> None:
+    (reading,) = readings("We walked along the river. " * 40 + "What a fаke bag!", "en")
+    assert reading.note == "read with one script per word: “fаke” as “fake”"
+    separated = readings("请你加💚聊", "zh")
+    assert [r.note.partition(": ")[2] for r in separated] == [
+        "“加💚聊” as “加聊”",
+        "“💚” as “微信”",
+    ]
 
 
 def test_sounds_that_are_often_mixed_up_are_one_key() -> None:
@@ -66,7 +91,7 @@ def test_sounds_that_are_often_mixed_up_are_one_key() -> None:
 @given(st.text(max_size=200))
 def test_readings_are_few_differ_from_the_text_and_are_stable(text: str) -> None:
     found = readings(text, "und")
-    assert len(found) <= 2
+    assert len(found) <= 3
     assert all(reading.text != text for reading in found)
     assert readings(text, "und") == found
 
