@@ -17,6 +17,7 @@ from moderation.queue import (
     Queue,
     QueueRules,
     add_golden,
+    appeal_item,
     open_appeal,
     raise_cap,
     team_minutes,
@@ -123,16 +124,28 @@ def resume(
 
 @app.command()
 def appeal(
-    decision: Annotated[int, typer.Argument(help="The number of the decision.")],
     opened_by: Annotated[
         Literal["author", "reporter"], typer.Option("--for", help="Who disagrees.")
     ],
+    decision: Annotated[
+        int | None, typer.Argument(help="The number of the decision of a person.")
+    ] = None,
+    item: Annotated[
+        str | None, typer.Option(help="Instead: the id of an item that was decided automatically.")
+    ] = None,
     reason: Annotated[str, typer.Option(help="In their own words.")] = "",
     database: DatabaseUrl = None,
 ) -> None:
     """Open an appeal against a decision; somebody who did not decide before answers it."""
+    if (decision is None) == (item is None):
+        raise typer.BadParameter("name either a decision or an --item")
     with open_database(database) as opened:
-        found = open_appeal(opened, decision, opened_by=opened_by, reason=reason, rules=_rules())
+        if item is not None:
+            found = appeal_item(opened, item, opened_by=opened_by, reason=reason, rules=_rules())
+        else:
+            found = open_appeal(
+                opened, decision or 0, opened_by=opened_by, reason=reason, rules=_rules()
+            )
     typer.echo(f"appeal {found.id} waits as job {found.job_id}")
 
 

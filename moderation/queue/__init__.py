@@ -50,12 +50,12 @@ A write with a lease that ran out raises `LeaseLost` and changes nothing; what w
 `error.draft` and in the job's history. `queue.claim_job("lin", job_id)` takes the job again.
 
 People: `own_standing(database, "lin")` (their exposure; show it to nobody else), `take_break`,
-`raise_cap`, `team_minutes` (None below eight people). Appeals: `open_appeal`. Golden items:
-`add_golden`, `withdraw_golden`, `golden_to_renew`, `golden_results`. Agreement:
-`moderation.queue.agreement`.
+`raise_cap`, `team_minutes` (None below eight people). Appeals: `open_appeal`, and `appeal_item`
+against what was decided automatically. Golden items: `add_golden`, `withdraw_golden`,
+`golden_to_renew`, `golden_results`. Agreement: `moderation.queue.agreement`.
 """
 
-from moderation.queue.appeals import open_appeal
+from moderation.queue.appeals import appeal_item, open_appeal
 from moderation.queue.case_file import CaseFile, EarlierDecision
 from moderation.queue.claiming import ClaimedJob
 from moderation.queue.clusters import ClusterMember
@@ -87,6 +87,7 @@ __all__ = [
     "RulesRefused",
     "Standing",
     "add_golden",
+    "appeal_item",
     "golden_results",
     "golden_to_renew",
     "open_appeal",

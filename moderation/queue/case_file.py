@@ -92,7 +92,7 @@ def _author_history(
             col(StoredItem.author_id) == item.author_id,
             col(StoredItem.key) != item.key,
             col(Decision.final).is_(True),
-            col(Decision.kind) != DecisionKind.UNDO,
+            col(Decision.kind).not_in([DecisionKind.UNDO.value, DecisionKind.AUTOMATIC.value]),
             ~is_superseded(Decision),
         )
         .order_by(col(Decision.id).desc())

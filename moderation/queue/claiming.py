@@ -341,8 +341,8 @@ def _why_lost(job: Job | None, claimed: ClaimedJob, now: float) -> str:
 
 
 def shown_purpose(job: Any) -> str:
-    """What the reviewer is told the job is for. Second looks, golden items and audits all read as
-    an ordinary review, so that they cannot be recognised."""
+    """What the reviewer is told the job is for. Second looks and golden items read as an ordinary
+    review, so that they cannot be recognised. Audits do so here; their queue and `why` tell."""
     if job.kind == JobKind.APPEAL:
         return "appeal"
     return "adjudication" if job.round == 3 else "review"

@@ -1,4 +1,5 @@
-"""What people decided, for the platform that has to act on it: in the order of storing."""
+"""What people decided, and what they answered appeals against, for the platform that has to act on
+it: in the order of storing."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlmodel import col
 
+from moderation.queue.automatic import stored_at
 from moderation.records.database import Database
 from moderation.records.item_tables import StoredItem
 from moderation.records.queue_tables import Appeal, Decision, DecisionKind
@@ -30,7 +32,8 @@ def decisions_after(database: Database, after: int = 0, *, limit: int = 500) -> 
 
     Each has `id`, `item_id`, `content_hash`, `kind`, `action`, `category`, `regions` (empty:
     everywhere), `supersedes`, `restored` (what an answered appeal gives back), `policy`,
-    `decided_at` (seconds since 1970). One of kind `undo` takes the one back that it supersedes.
+    `decided_at` (seconds since 1970). One of kind `undo` takes the one back that it supersedes; one
+    of kind `automatic` is what policy had decided alone, told when somebody appealed against it.
 
     Raises:
         DatabaseUnavailable: the database cannot be read.
@@ -66,8 +69,8 @@ def decisions_after(database: Database, after: int = 0, *, limit: int = 500) -> 
         for decision, item_id, content_hash, restored in rows
     ]
     next_after = after
-    for one in told:
-        if one["decided_at"] > settled and len(told) < limit:
+    for decision, *_ in rows:
+        if stored_at(decision) > settled and len(told) < limit:
             break
-        next_after = one["id"]
+        next_after = decision.id or after
     return FeedPage(told, next_after)

@@ -160,6 +160,11 @@ def _rank(severity: Any) -> int:
     return Severity(str(severity)).rank if severity is not None else Severity.P3.rank
 
 
+def deciding_category(verdict: Mapping[str, Any]) -> str | None:
+    """The category that weighs most among the rules that a stored verdict rests on."""
+    return _hit_category([hit for hit in verdict.get("rules", ()) if not hit.get("exempted_by")])
+
+
 def _hit_category(hits: list[dict[str, Any]]) -> str | None:
     """The category of the rule that weighs most: severity times its score."""
     best, weight = None, -1.0

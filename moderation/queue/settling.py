@@ -102,10 +102,13 @@ def correct_decision(
     """Supersede a decision that is in force.
 
     Raises:
-        DecisionRefused: it is not theirs and they are no senior, or it is not in force.
+        DecisionRefused: it is not theirs and they are no senior, it is not in force, or policy
+            made it alone.
     """
     if stored.reviewer_id != person.id and Role.SENIOR not in person.roles:
         raise DecisionRefused("only its author or a senior reviewer corrects a decision")
+    if stored.kind == DecisionKind.AUTOMATIC:
+        raise DecisionRefused(f"decision {stored.id} was appealed; answer the appeal instead")
     if deciding.successor(session, stored.id or 0) is not None or not stored.final:
         raise DecisionRefused(f"decision {stored.id} is not in force; correct its successor")
     corrected = deciding.store_decision(

@@ -191,10 +191,12 @@ class DecisionKind(StrEnum):
     CORRECTION = "correction"  #: replaces its predecessor after the undo window
     GOLDEN = "golden"  #: an answer to an item whose answer is known; never in force
     AUDIT = "audit"  #: checks an automatic decision; in force if it differs
+    AUTOMATIC = "automatic"  #: what policy decided alone; written when somebody appeals against it
 
 
 class Decision(SQLModel, table=True):
-    """What a person decided. Append-only: a later row supersedes, nothing is edited."""
+    """What a person decided, or policy alone where that was appealed (then nobody is named).
+    Append-only: a later row supersedes, nothing is edited."""
 
     __tablename__ = "decisions"
     __table_args__ = (

@@ -24,7 +24,7 @@ _AUTHORS_AT_ONCE = 500
 _STRIKES = """
 SELECT i.author_id, i.key, d.action, d.category, CAST(d.context_tags AS TEXT), d.decided_at
 FROM decisions d JOIN items i ON i.key = d.item_key
-WHERE {authors} d.final AND d.kind NOT IN ('undo', 'golden') AND i.author_id <> ''
+WHERE {authors} d.final AND d.kind NOT IN ('undo', 'golden', 'automatic') AND i.author_id <> ''
   AND (d.action IN ('limit', 'unavailable')
        OR CAST(d.context_tags AS TEXT) LIKE '%"author_warned"%')
   AND NOT EXISTS (SELECT 1 FROM decisions later WHERE later.supersedes = d.id AND NOT EXISTS (

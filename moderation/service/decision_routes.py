@@ -6,11 +6,12 @@ import asyncio
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from moderation.queue import DecisionRefused, open_appeal
+from moderation.queue import DecisionRefused, appeal_item, open_appeal
 from moderation.queue.decision_feed import decisions_after
 from moderation.records.errors import NotFound
+from moderation.records.queue_tables import Appeal
 from moderation.service.dependencies import recording
 from moderation.service.errors import RequestRefused
 from moderation.service.recording import Recording
@@ -24,7 +25,8 @@ class DecisionsResponse(BaseModel):
     decisions: list[dict[str, Any]] = Field(
         description="`id`, `item_id`, `content_hash`, `kind`, `action`, `category`, `regions` "
         "(empty: everywhere), `supersedes`, `restored`, `policy`, `decided_at`. One of kind `undo` "
-        "takes the one back that it supersedes."
+        "takes the one back that it supersedes; one of kind `automatic` is what policy had decided "
+        "alone, told when somebody appealed against it."
     )
     next_after: int = Field(
         description="`after` of the next call. Decisions of the last half minute come again."
@@ -36,9 +38,23 @@ class AppealRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    decision: int = Field(ge=1, le=2**63 - 1, description="Number of the decision.")
+    decision: int | None = Field(
+        default=None, ge=1, le=2**63 - 1, description="Number of the decision of a person."
+    )
+    item_id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1000,
+        description="Instead of `decision`: your id of an item that was decided automatically.",
+    )
     opened_by: Literal["author", "reporter"]
     reason: str = Field(default="", max_length=10_000, description="In their own words.")
+
+    @model_validator(mode="after")
+    def _names_one(self) -> AppealRequest:
+        if (self.decision is None) == (self.item_id is None):
+            raise ValueError("name either a decision or an item_id")
+        return self
 
 
 class AppealResponse(BaseModel):
@@ -64,19 +80,21 @@ async def decisions(
 async def appeals(
     request: AppealRequest, records: Annotated[Recording, Depends(recording)]
 ) -> AppealResponse:
-    """Open an appeal. 404: no such decision; 409: it cannot be appealed, and why."""
+    """Open an appeal against a decision of a person (`decision`) or of policy alone (`item_id`).
+    404: no such thing; 409: it cannot be appealed, and why."""
+    param = "decision" if request.item_id is None else "item_id"
     try:
-        appeal = await asyncio.to_thread(
-            open_appeal,
-            records.database,
-            request.decision,
-            opened_by=request.opened_by,
-            reason=request.reason,
-            rules=records.rules,
-        )
+        appeal = await asyncio.to_thread(_open, request, records)
     except NotFound as error:
-        raise RequestRefused(str(error), status=404, param="decision", code="not_found") from None
+        raise RequestRefused(str(error), status=404, param=param, code="not_found") from None
     except DecisionRefused as error:
-        raise RequestRefused(str(error), status=409, param="decision", code="refused") from None
+        raise RequestRefused(str(error), status=409, param=param, code="refused") from None
     due_at = appeal.opened_at + records.rules.appeal_hours * 3600
     return AppealResponse(appeal=appeal.id or 0, job=appeal.job_id, due_at=due_at)
+
+
+def _open(request: AppealRequest, records: Recording) -> Appeal:
+    told = {"opened_by": request.opened_by, "reason": request.reason}
+    if request.item_id is not None:
+        return appeal_item(records.database, request.item_id, rules=records.rules, **told)
+    return open_appeal(records.database, request.decision or 0, rules=records.rules, **told)

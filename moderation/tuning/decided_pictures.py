@@ -23,8 +23,9 @@ _IN_FORCE = """
 SELECT d.category, m.sha256
 FROM decisions d
 JOIN item_media m ON m.item_key = d.item_key
-WHERE d.final AND d.kind NOT IN ('undo', 'golden')
-  AND NOT EXISTS (SELECT 1 FROM decisions later WHERE later.supersedes = d.id)
+WHERE d.final AND d.kind NOT IN ('undo', 'golden', 'automatic')
+  AND NOT EXISTS (SELECT 1 FROM decisions later WHERE later.supersedes = d.id AND NOT EXISTS (
+    SELECT 1 FROM decisions undo WHERE undo.supersedes = later.id AND undo.kind = 'undo'))
   AND m.part = 'image:0' AND m.sha256 IS NOT NULL
   AND (d.action <> 'allow' OR d.category IS NULL)
   AND (d.action = 'allow' OR d.category IS NOT NULL)

@@ -55,8 +55,10 @@ def load_facts(
     with database.read() as session:
         streamed = session.connection().execution_options(stream_results=True)
         result = streamed.execute(query, bound)
-        # The driver's own rows: a million wrapped ones cost several seconds more.
-        while batch := result.cursor.fetchmany(BATCH):
+        # The driver's own rows where nothing has read ahead (on PostgreSQL SQLAlchemy has): a million
+        # wrapped ones cost several seconds more.
+        rows = result.cursor if database.is_sqlite else result
+        while batch := rows.fetchmany(BATCH):
             columns.add(batch)
         result.close()
         decisions = session.connection().execute(text(_DECISIONS)).all()
@@ -85,7 +87,8 @@ _DECISIONS = """
 SELECT d.item_key, d.action, d.category, CAST(d.context_tags AS TEXT), CAST(d.regions AS TEXT),
        d.decided_at
 FROM decisions d
-WHERE d.final AND d.kind NOT IN ('undo', 'golden')
-  AND NOT EXISTS (SELECT 1 FROM decisions later WHERE later.supersedes = d.id)
+WHERE d.final AND d.kind NOT IN ('undo', 'golden', 'automatic')
+  AND NOT EXISTS (SELECT 1 FROM decisions later WHERE later.supersedes = d.id AND NOT EXISTS (
+    SELECT 1 FROM decisions undo WHERE undo.supersedes = later.id AND undo.kind = 'undo'))
 ORDER BY d.id
 """

@@ -117,6 +117,7 @@ class House:
         views: float | None = 1000.0,
         reporter_id: str = "",
         item_id: str | None = None,
+        visibility: Visibility = Visibility.VISIBLE,
         **item: Any,
     ) -> Recorded:
         self.count += 1
@@ -148,6 +149,7 @@ class House:
                     severity=level if review else None,
                     queue=queue if review else None,
                     needs_review=review,
+                    visibility=visibility,
                 )
             },
         )

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from review_work import House
 
+from moderation.policy.effects import Visibility
 from moderation.service import errors
 from moderation.service.decision_routes import router
 from moderation.service.recording import Recording
@@ -74,3 +75,43 @@ def test_an_appeal_that_is_not_possible_says_why(small_house: House, http: TestC
     assert refused.status_code == 409
     assert "nothing was taken" in refused.json()["error"]["message"]
     assert http.post("/v1/appeals", json={"decision": 1, "opened_by": "x"}).status_code == 422
+
+
+def test_an_automatic_removal_is_appealed_by_item_and_both_decisions_are_told(
+    house: House,
+) -> None:
+    house.reviewer("ana", seniority=1)
+    house.post(
+        item_id="a", author={"id": "writer"}, review=False, visibility=Visibility.UNAVAILABLE
+    )
+    app = FastAPI()
+    app.state.recording = Recording(house.database)
+    errors.install(app)
+    app.include_router(router)
+    with TestClient(app) as http:
+        body = {"item_id": "a", "opened_by": "author", "reason": "it was a quote"}
+        assert http.post("/v1/appeals", json=body).status_code == 201
+        again = http.post("/v1/appeals", json=body)
+        assert (again.status_code, again.json()["error"]["param"]) == (409, "item_id")
+        claimed = house.claim("ana")
+        assert claimed.purpose == "appeal"
+        case = house.queue.open_case(claimed)
+        assert [look.action for look in case.looks] == ["unavailable"]
+        house.queue.decide(claimed, "allow")
+        page = http.get("/v1/decisions").json()["decisions"]
+        assert [(d["kind"], d["action"], d["item_id"]) for d in page] == [
+            ("automatic", "unavailable", "a"),
+            ("appeal", "allow", "a"),
+        ]
+        assert page[1]["supersedes"] == page[0]["id"]
+        assert page[1]["restored"] == ["visibility", "reach", "strike"]
+        refused = http.post("/v1/appeals", json=body)
+        assert f"appeal decision {page[1]['id']} instead" in refused.json()["error"]["message"]
+
+
+def test_an_appeal_names_a_decision_or_an_item(http: TestClient) -> None:
+    both = {"decision": 1, "item_id": "a", "opened_by": "author"}
+    assert http.post("/v1/appeals", json=both).status_code == 422
+    assert http.post("/v1/appeals", json={"opened_by": "author"}).status_code == 422
+    missing = http.post("/v1/appeals", json={"item_id": "a", "opened_by": "author"})
+    assert (missing.status_code, missing.json()["error"]["param"]) == (404, "item_id")

@@ -9,6 +9,7 @@ from review_work import House
 from typer.testing import CliRunner
 
 from moderation.cli import build
+from moderation.policy.effects import Visibility
 from moderation.queue import QueueRules, RulesRefused, open_appeal
 from moderation.records import audit
 from moderation.settings import Settings
@@ -49,6 +50,11 @@ def test_an_appeal_is_opened_at_the_command_line(small_house: House) -> None:
     told = _say(house, "appeal", str(decision.id), "--for", "author", "--reason", "a quote")
     assert "appeal 1 waits" in told
     assert house.claim("ana").purpose == "appeal"
+    house.post(item_id="b", review=False, visibility=Visibility.AGE_GATE)
+    told = _say(house, "appeal", "--item", "b", "--for", "author")
+    assert "appeal 2 waits" in told
+    neither = ["queue", "appeal", "--for", "author", "--database", house.url]
+    assert CliRunner().invoke(build(), neither).exit_code == 2
 
 
 def test_quality_is_told_by_language_category_and_reviewer(small_house: House) -> None:
