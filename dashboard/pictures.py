@@ -12,7 +12,7 @@ import io
 import logging
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +61,8 @@ class Pictures:
                 max_bytes=limits.max_bytes, side=REVEALED_SIDE, frame_side=200, workers=2
             )
         )
-        self._videos = KeyFrameReader(VideoLimits(max_frames=12, side=480))
+        # As many frames as screening takes, so that they are the same ones; only smaller.
+        self._videos = KeyFrameReader(replace(VideoLimits.from_settings(settings), side=480))
         self._never_shown = NeverShown(BankStore.from_settings(settings))
 
     def show(

@@ -140,11 +140,8 @@ class TextSegment(_Part):
     language: _Language | None = None  #: BCP 47, when the platform knows it
 
 
-class ImagePart(_Part):
-    """An image: its bytes, or the path of a local file. `data` is base64 in JSON.
-
-    A `url` is kept for the reviewer and fetched only where the operator has allowed it.
-    """
+class _FilePart(_Part):
+    """A file: its bytes, or the path of a local one. `data` is base64 in JSON."""
 
     data: bytes | None = Field(default=None, repr=False)
     path: Path | None = None
@@ -160,7 +157,7 @@ class ImagePart(_Part):
         if value.startswith("data:"):
             head, comma, payload = value.partition(",")
             if not comma or not head.endswith(";base64"):
-                raise ValueError("a data URL must be base64: 'data:image/png;base64,…'")
+                raise ValueError("a data URL must be base64, such as 'data:image/png;base64,…'")
         try:
             return base64.b64decode(payload, validate=True)
         except (binascii.Error, ValueError) as error:
@@ -170,6 +167,13 @@ class ImagePart(_Part):
     def _to_base64(self, value: bytes) -> str:
         return base64.b64encode(value).decode("ascii")
 
+
+class ImagePart(_FilePart):
+    """An image: its bytes, or the path of a local file. `data` is base64 in JSON.
+
+    A `url` is kept for the reviewer and fetched only where the operator has allowed it.
+    """
+
     @model_validator(mode="after")
     def _has_a_source(self) -> Self:
         if self.data is None and self.path is None and self.url is None:
@@ -177,13 +181,12 @@ class ImagePart(_Part):
         return self
 
 
-class VideoPart(_Part):
-    """A short video: its local file, and its subtitles if there are any."""
+class VideoPart(_FilePart):
+    """A short video: its bytes, or the path of a local file, and its subtitles if there are any.
+    `data` is base64 in JSON. A `url` is kept for the reviewer and never fetched.
+    """
 
-    path: Path | None = None
-    url: str | None = Field(default=None, max_length=4000)
     subtitles: Annotated[Text, Field(max_length=MAX_TEXT_CHARACTERS)] | None = None
-    name: str | None = Field(default=None, max_length=500)
 
 
 class Turn(_Part):
@@ -196,6 +199,7 @@ class Turn(_Part):
     seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     #: since the conversation began
     language: _Language | None = None
+    reply_to: _Id | None = None  #: id of the turn that it answers
     number: int | None = Field(default=None, ge=1)
     #: its place in the conversation, counted from 1, where the item holds only a part of it
 

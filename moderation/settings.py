@@ -120,6 +120,12 @@ class Settings(BaseSettings):
     max_image_bytes: int = Field(
         default=20_000_000, gt=0, description="Largest image file accepted, in bytes."
     )
+    max_video_bytes: int = Field(
+        default=500_000_000,
+        gt=0,
+        description="Largest video file accepted, in bytes. Over HTTP a video is base64 in a "
+        "request body, which has its own limit.",
+    )
     image_head: Path | None = Field(
         default=None,
         description="Folder of a head trained on your own pictures, for the classifier "

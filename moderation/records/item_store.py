@@ -83,8 +83,7 @@ def prepare_item(media: MediaStore, item: Item) -> PreparedItem:
 
 
 def _store(media: MediaStore, part: ImagePart | VideoPart) -> tuple[str | None, int]:
-    data = part.data if isinstance(part, ImagePart) else None
-    source = data if data is not None else part.path
+    source = part.data if part.data is not None else part.path
     if source is None:
         return None, 0
     try:

@@ -63,5 +63,5 @@ class Limits:
     def _too_large_message(self) -> str:
         return (
             f"the request is larger than {self._max_bytes:,} bytes "
-            "(MODERATION_MAX_REQUEST_BYTES); send smaller images"
+            "(MODERATION_MAX_REQUEST_BYTES); send smaller or fewer files"
         )

@@ -34,8 +34,8 @@ class ScreenRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
 
     item: dict[str, Any] = Field(
-        description="An Item: `id`, and any of `text`, `title`, `texts`, `images` (base64 in "
-        "`data`), `turns`, `author`, `audience`. Unknown fields are refused."
+        description="An Item: `id`, and any of `text`, `title`, `texts`, `images` and "
+        "`videos` (base64 in `data`), `turns`, `author`, `audience`. Unknown fields are refused."
     )
     regions: list[str] | None = Field(
         default=None, description="Viewer regions; default: the item's audience."
@@ -69,7 +69,7 @@ async def screen(
     models: Annotated[ScreeningBatcher, Depends(batcher)],
     records: Annotated[Recording, Depends(recording)],
 ) -> ScreenResponse:
-    """Screen one item: text, all its images and its conversation, in one call."""
+    """Screen one item: text, all its images and videos and its conversation, in one call."""
     item = Item.from_row(request.item)
     refuse_server_files(item)
     if request.regions is not None:

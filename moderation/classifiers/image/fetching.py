@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import http.client
 import ipaddress
+import queue
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterable
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -20,6 +22,10 @@ from moderation.classifiers.image.refusals import ImageRefused
 
 _MOST_REDIRECTS = 3
 _CHUNK = 65_536
+
+#: Names that are resolved at a time; where no resolver answers, each holds a thread for a while.
+_MOST_LOOKUPS = 16
+_lookups = threading.BoundedSemaphore(_MOST_LOOKUPS)
 
 #: All addresses of IPv6 that are given out (RFC 4291); the rest is local, reserved or old wrapping.
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
@@ -46,7 +52,7 @@ class SafeFetcher:
         internal_hosts: `name:port` of the operator's own media servers, by plain HTTP and at any
             address.
         max_bytes: largest file.
-        seconds: longest time for one URL, redirects included.
+        seconds: longest time for one URL, names and redirects included.
         resolve: host and port → addresses.
     """
 
@@ -81,7 +87,7 @@ class SafeFetcher:
                     url = answer
             raise _refused(f"more than {_MOST_REDIRECTS} redirects")
         except (OSError, http.client.HTTPException, ValueError) as error:
-            if guard.expired:
+            if guard.expired or isinstance(error, TimeoutError):
                 raise ImageRefused(
                     "timeout", f"the image took longer than {self._seconds:g} seconds to arrive"
                 ) from None
@@ -129,9 +135,8 @@ class SafeFetcher:
             if not self._listed(host):
                 raise _refused(f"the host {host!r} is not among those that are fetched from")
         port = parts.port or (80 if internal else 443)
-        address = self._checked_address(host, port, internal=internal)
-        plain = socket.create_connection((address, port), timeout=self._seconds)
-        guard.watch(plain)
+        found = self._checked_addresses(host, port, guard, internal=internal)
+        plain = _connected(found, port, guard)
         if internal:
             connection = http.client.HTTPConnection(host, port)
             connection.sock = plain
@@ -147,15 +152,65 @@ class SafeFetcher:
             for known in self._hosts
         )
 
-    def _checked_address(self, host: str, port: int, *, internal: bool) -> str:
-        found = list(self._resolve(host, port))
+    def _checked_addresses(
+        self, host: str, port: int, guard: _Guard, *, internal: bool
+    ) -> list[str]:
+        found = _resolved(self._resolve, host, port, guard)
         if not found:
             raise _refused(f"the host {host!r} has no address")
         for address in found:
             # One private address among public ones is an attempt to get at it: refuse them all.
             if not internal and not is_public(address):
                 raise _refused(f"the host {host!r} leads to a private network")
-        return found[0]
+        return found
+
+
+def _resolved(resolve: Resolve, host: str, port: int, guard: _Guard) -> list[str]:
+    """The addresses of a host. A resolver knows no time limit: it is left behind in its thread.
+
+    Raises:
+        TimeoutError: it took longer than the guard allows.
+    """
+    answer: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answer.put(list(resolve(host, port)))
+        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+            answer.put(error)
+        finally:
+            _lookups.release()
+
+    if not _lookups.acquire(timeout=guard.remaining()):
+        raise TimeoutError
+    threading.Thread(target=ask, name="resolving", daemon=True).start()
+    try:
+        found = answer.get(timeout=guard.remaining())
+    except queue.Empty:
+        raise TimeoutError from None
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def _connected(found: list[str], port: int, guard: _Guard) -> socket.socket:
+    """A connection to the first address that answers; each may use its share of the time left.
+
+    Raises:
+        OSError: none of them answers.
+    """
+    for number, address in enumerate(found, start=1):
+        share = guard.remaining() / (len(found) - number + 1)
+        try:
+            plain = socket.create_connection((address, port), timeout=share)
+        except OSError:
+            if number == len(found):
+                raise
+            continue
+        plain.settimeout(guard.remaining())
+        guard.watch(plain)
+        return plain
+    raise OSError("no address")
 
 
 def is_public(address: str) -> bool:
@@ -180,9 +235,21 @@ class _Guard:
     otherwise never run into a time limit."""
 
     def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
         self._timer = threading.Timer(seconds, self._cut)
         self._socket: socket.socket | None = None
         self.expired = False
+
+    def remaining(self) -> float:
+        """Seconds that are left, more than 0.
+
+        Raises:
+            TimeoutError: none are.
+        """
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
 
     def watch(self, connection: socket.socket) -> None:
         self._socket = connection

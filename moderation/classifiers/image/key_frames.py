@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import numpy.typing as npt
 from moderation.classifiers.image.decoding_pool import WorkerPool, nonsense, pictures_of
 from moderation.classifiers.image.refusals import ImageRefused
 from moderation.items import VideoPart
+from moderation.settings import Settings
 
 _SCRIPT = Path(__file__).with_name("video_worker.py")
 
@@ -29,6 +33,11 @@ class VideoLimits:
     side: int = 960  #: longest side of a key frame after scaling, pixels
     seconds: float = 60.0  #: of computing for one video
     memory_megabytes: int = 2048  #: address space of the process
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> VideoLimits:
+        """The limits that the settings leave open, the others as they are."""
+        return cls(max_bytes=settings.max_video_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +75,31 @@ class KeyFrameReader:
         """The key frames of a video in order of time.
 
         Args:
-            video: its local file; URLs are not fetched.
+            video: its bytes or its local file; URLs are not fetched. Bytes are written to a file
+                that only this user can read, and that is gone when this returns.
             allow_paths: whether local paths may be read; an HTTP client must never name one.
 
         Raises:
             ImageRefused: with one of `refusals.REFUSAL_CODES`.
         """
+        if video.data is not None:
+            self._check_content(len(video.data), video.data[:64])
+            with _private_file(video.data) as path:
+                return self._read_file(path)
         if video.path is None:
-            raise ImageRefused("url_not_fetched", "remote videos are not fetched; give a file")
+            raise ImageRefused("url_not_fetched", "remote videos are not fetched; send its data")
         if not allow_paths:
             raise ImageRefused(
-                "path_not_allowed", "the video is given as a local path, which is not accepted here"
+                "path_not_allowed",
+                "the video is given as a local path, which is not accepted here; send its data",
             )
         self._check(video.path)
+        return self._read_file(video.path)
+
+    def _read_file(self, path: Path) -> KeyFrames:
         limits = self.limits
         request = {
-            "path": str(video.path.resolve()),
+            "path": str(path.resolve()),
             "max_frames": limits.max_frames,
             "max_seconds": limits.max_seconds,
             "max_pixels": limits.max_pixels,
@@ -108,6 +126,9 @@ class KeyFrameReader:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise ImageRefused("unreadable_file", f"{path} cannot be read: {reason}") from None
+        self._check_content(size, head)
+
+    def _check_content(self, size: int, head: bytes) -> None:
         if size > self.limits.max_bytes:
             raise ImageRefused(
                 "too_large",
@@ -123,6 +144,21 @@ class KeyFrameReader:
     def close(self) -> None:
         """End the worker process."""
         self.pool.close()
+
+
+@contextmanager
+def _private_file(data: bytes) -> Iterator[Path]:
+    """A file of these bytes, for its owner only, that is removed at the end."""
+    try:
+        with tempfile.NamedTemporaryFile(prefix="moderation-video-") as file:
+            file.write(data)
+            file.flush()
+            yield Path(file.name)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ImageRefused(
+            "unreadable_file", f"the video cannot be written to a temporary file: {reason}"
+        ) from None
 
 
 def is_video(head: bytes) -> bool:

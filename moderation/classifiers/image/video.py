@@ -20,7 +20,7 @@ from moderation.classifiers.base import (
     Prepared,
 )
 from moderation.classifiers.image.drawn_text import NAME, DrawnTextReader
-from moderation.classifiers.image.key_frames import KeyFrame, KeyFrameReader, KeyFrames
+from moderation.classifiers.image.key_frames import KeyFrame, KeyFrameReader, KeyFrames, VideoLimits
 from moderation.classifiers.image.refusals import ImageRefused
 from moderation.classifiers.image.subtitles import spoken_text
 from moderation.classifiers.matching.known_images import KnownImageClassifier
@@ -87,7 +87,7 @@ class VideoWatcher:
             if "image_text" in settings.classifiers
             else None
         )
-        return cls(_shared_frames(), own, reader)
+        return cls(_shared_frames(VideoLimits.from_settings(settings)), own, reader)
 
     def watch(
         self, videos: Sequence[tuple[int, VideoPart]], *, allow_paths: bool = False
@@ -109,7 +109,9 @@ class VideoWatcher:
         except ImageRefused as refusal:
             problem = Problem(part=part, code=refusal.code, message=refusal.message)
             # A file that cannot be decoded may be known all the same.
-            known, problems = self._known_file(part, video) if allow_paths else ([], [])
+            known, problems = (
+                self._known_file(part, video) if allow_paths or video.data is not None else ([], [])
+            )
             return WatchedVideo(said, tuple(known), (problem, *problems))
         images = [
             DecodedImage(n, frame.pixels, (frame.pixels.shape[1], frame.pixels.shape[0]), "")
@@ -158,10 +160,11 @@ class VideoWatcher:
     def _known_file(self, part: str, video: VideoPart) -> tuple[list[Signal], list[Problem]]:
         """Matches of the file as a whole."""
         signals: list[Signal] = []
+        file = video.data if video.data is not None else video.path
         for classifier in self._classifiers:
-            if isinstance(classifier, KnownImageClassifier) and video.path is not None:
+            if isinstance(classifier, KnownImageClassifier) and file is not None:
                 try:
-                    signals += classifier.matches_of_file(part, video.path)
+                    signals += classifier.matches_of_file(part, file)
                 except FileNotFoundError:
                     return [], []  # already a problem
                 except Exception as error:  # noqa: BLE001 - the video is looked at all the same
@@ -260,5 +263,5 @@ def _failed(part: str, classifier: str, error: Exception) -> Problem:
 
 
 @cache
-def _shared_frames() -> KeyFrameReader:
-    return KeyFrameReader()
+def _shared_frames(limits: VideoLimits) -> KeyFrameReader:
+    return KeyFrameReader(limits)

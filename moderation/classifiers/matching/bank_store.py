@@ -57,7 +57,7 @@ INSERT INTO generation SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM generation);
 
 @dataclass(frozen=True, slots=True)
 class StoredHashes:
-    """All hashes of one kind in all banks."""
+    """Hashes of one kind."""
 
     values: npt.NDArray[np.uint8]  #: `(n, bytes)`
     entries: npt.NDArray[np.int64]  #: `(n,)` ids
@@ -185,14 +185,31 @@ class BankStore:
             expires_at=None if expires is None else datetime.fromtimestamp(expires, UTC),
         )
 
-    def entry_states(self) -> dict[int, tuple[str, float | None]]:
-        """Entry id → its bank, and the Unix time at which it expires, if it does."""
-        rows = self._read("SELECT id, bank, expires_at FROM entry")
+    def entry_states(self, *, never_render: bool = False) -> dict[int, tuple[str, float | None]]:
+        """Entry id → its bank, and the Unix time at which it expires, if it does.
+
+        Args:
+            never_render: only of the banks of which nothing may be shown.
+        """
+        rows = self._read(
+            "SELECT id, bank, expires_at FROM entry "
+            "WHERE NOT ? OR bank IN (SELECT name FROM bank WHERE never_render)",
+            (never_render,),
+        )
         return {number: (bank, expires) for number, bank, expires in rows}
 
-    def hashes(self, kind: HashKind) -> StoredHashes:
-        """All hashes of a kind, for an index."""
-        rows = self._read("SELECT value, entry FROM hash WHERE kind = ?", (kind.value,))
+    def hashes(self, kind: HashKind, *, never_render: bool = False) -> StoredHashes:
+        """All hashes of a kind, for an index.
+
+        Args:
+            kind: of them.
+            never_render: only of the banks of which nothing may be shown.
+        """
+        rows = self._read(
+            "SELECT value, entry FROM hash WHERE kind = ? "
+            "AND (NOT ? OR bank IN (SELECT name FROM bank WHERE never_render))",
+            (kind.value, never_render),
+        )
         flat = np.frombuffer(b"".join(value for value, _ in rows), np.uint8)
         return StoredHashes(
             flat.reshape(len(rows), kind.length),

@@ -90,10 +90,12 @@ class KnownImages:
 
     Args:
         store: the banks.
+        never_render: only in the banks of which nothing may be shown; the others are not loaded.
     """
 
-    def __init__(self, store: BankStore) -> None:
+    def __init__(self, store: BankStore, *, never_render: bool = False) -> None:
         self._store = store
+        self._never_render = never_render
         self._lock = threading.Lock()
         self._loaded: _Loaded | None = None
 
@@ -150,12 +152,13 @@ class KnownImages:
             return self._loaded
 
     def _load(self, generation: int) -> _Loaded:
-        stored = {kind: self._store.hashes(kind) for kind in HashKind}
+        only = self._never_render
+        stored = {kind: self._store.hashes(kind, never_render=only) for kind in HashKind}
         filled = {kind: found for kind, found in stored.items() if len(found.entries)}
         return _Loaded(
             generation=generation,
-            entries=self._store.entry_states(),
-            banks={bank.name: bank for bank in self._store.banks()},
+            entries=self._store.entry_states(never_render=only),
+            banks={b.name: b for b in self._store.banks() if b.never_render or not only},
             indexes={kind: HashIndex(found.values) for kind, found in filled.items()},
             owners={kind: found.entries for kind, found in filled.items()},
         )
@@ -236,16 +239,16 @@ class KnownImageClassifier:
                     signals += self._signals(problem.part, matches)
         return signals
 
-    def matches_of_file(self, part: str, path: Path) -> list[Signal]:
+    def matches_of_file(self, part: str, file: Path | bytes) -> list[Signal]:
         """Signals of the entries that are this very file, by its digests.
 
         Args:
             part: of the item, for the signals.
-            path: a readable file.
+            file: a readable file, or all its bytes.
         """
         if not self._known.banks:
             return []
-        exact, key = _digests_of(path)
+        exact, key = _digests_of(file)
         return self._signals(part, self._known.lookup(Fingerprints(exact, 0), key=key))
 
     def _signals(self, part: str, matches: Sequence[Match]) -> list[Signal]:
@@ -295,10 +298,12 @@ def fingerprints_of(image: DecodedImage, part: ImagePart | None = None) -> Finge
     return Fingerprints({**perceptual, **sha256, **exact}, found[0].quality, turned)
 
 
-def fingerprints_of_file(path: Path) -> Fingerprints | None:
-    """The digests of a file, whatever is in it; None if it cannot be read."""
+def fingerprints_of_file(file: Path | bytes) -> Fingerprints | None:
+    """The digests of a file or its bytes, whatever is in it; None if it cannot be read."""
     try:
-        return Fingerprints(_digests_of(path)[0], 0) if path.is_file() else None
+        if isinstance(file, Path) and not file.is_file():
+            return None
+        return Fingerprints(_digests_of(file)[0], 0)
     except OSError:
         return None
 
@@ -320,17 +325,19 @@ def file_bytes(part: ImagePart) -> bytes | None:
 def _digests_of_part(part: ImagePart) -> tuple[dict[HashKind, tuple[bytes, ...]], str] | None:
     """The digests of an image's file and its SHA-256 in digits; None if it is not at hand."""
     if part.data is not None:
-        exact = digests(part.data)
-        return exact, exact[HashKind.SHA256][0].hex()
+        return _digests_of(part.data)
     try:
         return _digests_of(part.path) if part.path is not None and part.path.is_file() else None
     except OSError:
         return None  # already a problem
 
 
-def _digests_of(path: Path) -> tuple[dict[HashKind, tuple[bytes, ...]], str]:
+def _digests_of(given: Path | bytes) -> tuple[dict[HashKind, tuple[bytes, ...]], str]:
     """The digests of a file of any size, and its SHA-256 as hexadecimal digits."""
-    with path.open("rb") as file:
+    if isinstance(given, bytes):
+        of_bytes = digests(given)
+        return of_bytes, of_bytes[HashKind.SHA256][0].hex()
+    with given.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256")
         file.seek(0)
         md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))

@@ -25,13 +25,17 @@ class NeverShown:
     A bank that is tried on a share of the traffic is asked about every picture, and one that is
     switched off about none.
 
+    The hashes of these banks, and of no others, are loaded into the process when the first picture
+    is shown and again whenever a bank has changed: about 100 bytes of memory for a hash, and
+    seconds for a million of them, during which that picture waits.
+
     Args:
         store: the banks.
     """
 
     def __init__(self, store: BankStore) -> None:
         self._store = store
-        self._known = KnownImages(store)
+        self._known = KnownImages(store, never_render=True)
 
     def has_image(self, part: ImagePart, image: DecodedImage) -> bool:
         """Whether one of the banks holds this picture, edited versions included.
@@ -50,7 +54,8 @@ class NeverShown:
         if not self._asked():
             return False
         found = [fingerprints_of(frame) for frame in frames]
-        exact = fingerprints_of_file(part.path) if part.path is not None else None
+        file = part.data if part.data is not None else part.path
+        exact = fingerprints_of_file(file) if file is not None else None
         return self._is_known([*found, *([exact] if exact else [])])
 
     def _asked(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from moderation.classifiers.matching.banks import Bank, NewEntry
 from moderation.classifiers.matching.fingerprints import digests, entry_fingerprints
 from moderation.classifiers.matching.known_images import KnownImageClassifier
 from moderation.items import VideoPart
+from moderation.settings import Settings
 from moderation.signals import TimeSpan
 
 SUBRIP = """1
@@ -252,6 +254,61 @@ def test_a_video_whose_digest_is_known_is_found_even_if_it_is_broken(frames, tmp
     assert [problem.code for problem in seen.problems] == ["undecodable"]
     [strange] = watcher.watch([(0, VideoPart(path=path))])
     assert strange.signals == ()
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch) -> Path:
+    """The folder of temporary files, empty."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def test_the_bytes_of_a_video_are_watched_like_its_file(frames, temporary, tmp_path):
+    shown = busy_picture()
+    path = film(tmp_path / "a.mp4", [Image.new("RGB", shown.size, "teal"), shown])
+    store = BankStore(tmp_path / "banks.sqlite")
+    store.create(Bank("fakes", "counterfeit"))
+    store.add("fakes", [NewEntry(digests(path.read_bytes()))])
+    store.add("fakes", [NewEntry(entry_fingerprints(np.asarray(shown)).hashes)])
+    watcher = VideoWatcher(frames, [KnownImageClassifier(store)], None)
+    [of_file] = watcher.watch([(0, VideoPart(path=path))], allow_paths=True)
+    [of_bytes] = watcher.watch([(0, VideoPart(data=path.read_bytes(), subtitles=SUBRIP))])
+    assert len(of_file.signals) == 2
+    assert of_bytes.signals == of_file.signals
+    assert [text.text for text in of_bytes.texts] == ["Add me on the other app\nit's cheap"]
+    assert of_bytes.problems == ()
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_bytes_are_refused_and_leave_no_file(name, frames, temporary):
+    data, code = HOSTILE[name]
+    with pytest.raises(ImageRefused) as refusal:
+        frames.read(VideoPart(data=data))
+    assert refusal.value.code == code
+    assert list(temporary.iterdir()) == []
+
+
+def test_bytes_beyond_the_setting_are_refused():
+    reader = KeyFrameReader(VideoLimits.from_settings(Settings(max_video_bytes=1000)))
+    with pytest.raises(ImageRefused) as refusal:
+        reader.read(VideoPart(data=b"\0\0\0\x18ftypmp42" + bytes(1000)))
+    assert refusal.value.code == "too_large"
+    assert "1000 are taken" in refusal.value.message
+
+
+def test_a_broken_video_given_as_bytes_is_known_by_its_digest(frames, tmp_path):
+    data = b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 50
+    store = BankStore(tmp_path / "banks.sqlite")
+    store.create(Bank("fakes", "counterfeit"))
+    store.add("fakes", [NewEntry(digests(data))])
+    [seen] = VideoWatcher(frames, [KnownImageClassifier(store)], None).watch(
+        [(0, VideoPart(data=data))]
+    )
+    assert [signal.name for signal in seen.signals] == ["known_image"]
+    assert [problem.code for problem in seen.problems] == ["undecodable"]
 
 
 class BrokenClassifier:

@@ -66,6 +66,19 @@ def test_expired_content_is_gone_and_its_decision_stays(house: House) -> None:
     audit.verify(house.database)
 
 
+def test_the_bytes_of_a_video_are_stored_as_a_file_and_expire_with_it(small_house: House) -> None:
+    house = small_house
+    recorded = house.post(WORDS, review=False, videos=[{"data": b"bytes of a video"}])
+    [video] = load_item(house.database, recorded.item_key).videos
+    assert video.data is None
+    assert video.path is not None
+    assert video.path.read_bytes() == b"bytes of a video"
+    house.clock.forward(hours=24 * 90)
+    done = delete_expired_content(house.database, older_than=house.clock.now - 86_400 * 30)
+    assert (done.items, done.files) == (1, 1)
+    assert not video.path.exists()
+
+
 def test_what_still_waits_is_kept(small_house: House) -> None:
     house = small_house
     recorded = house.post(WORDS)

@@ -41,6 +41,7 @@ from moderation.classifiers.matching.near_duplicates import (
     clusters,
     hash_of_signal,
 )
+from moderation.classifiers.matching.never_shown import NeverShown
 from moderation.cli import bank as bank_command
 from moderation.errors import UnknownCategory
 from moderation.items import ImagePart, Item
@@ -318,6 +319,31 @@ def test_pictures_that_a_bank_hides_are_not_shown_whenever_it_was_filled(
     assert broken.show(parts, 0, revealed=True, grey=False).data_uri == ""
     for each in (pictures, broken):
         each.close()
+
+
+def test_only_the_banks_of_which_nothing_may_be_shown_are_asked_before_showing(
+    store, twenty_scenes, scene
+):
+    store.add("fakes", twenty_scenes)
+    held = {kind: len(store.hashes(kind).entries) for kind in HashKind}
+    assert any(held.values())
+    assert store.entry_states(never_render=True) == {}
+    shown = DecodedImage(0, np.asarray(scene(1)), (480, 360), "")
+    part = ImagePart(data=b"x")
+    hidden = NeverShown(store)
+    assert not hidden.has_image(part, shown)
+    store.create(Bank("sealed", "ncii", never_render=True))
+    assert not hidden.has_image(part, shown)
+    store.add("sealed", [NewEntry(entry_fingerprints(np.asarray(scene(1))).hashes)])
+    [(entry, _)] = store.entry_states(never_render=True).items()
+    assert len(store.hashes(HashKind.PDQ, never_render=True).entries) < 1 + held[HashKind.PDQ]
+    assert hidden.has_image(part, shown)
+    store.remove(entry)
+    assert not hidden.has_image(part, shown)
+    store.set_never_render("fakes", True)
+    assert hidden.has_image(part, shown)
+    store.set_never_render("fakes", False)
+    assert not hidden.has_image(part, shown)
 
 
 def test_without_banks_nothing_is_known_and_no_file_is_made(tmp_path, scene):

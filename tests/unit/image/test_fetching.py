@@ -176,6 +176,38 @@ def test_too_large_too_slow_missing_and_broken_off_files_are_refused(media):
     assert "does not answer" in code_of(closed, "http://127.0.0.1:9/a.png")[1]
 
 
+def test_a_resolver_that_never_answers_uses_up_the_time_of_the_fetch_and_no_more():
+    released = threading.Event()
+
+    def resolve(host: str, port: int) -> list[str]:
+        released.wait(60)
+        return []
+
+    try:
+        fetch = SafeFetcher(["img.example"], seconds=0.2, resolve=resolve)
+        assert code_of(fetch, "https://img.example/a.png")[0] == "timeout"
+        assert not released.is_set()
+    finally:
+        released.set()
+
+
+def test_a_name_that_cannot_be_resolved_is_told(media):
+    def resolve(host: str, port: int) -> list[str]:
+        raise OSError("no such name")
+
+    fetch = SafeFetcher(["img.example"], resolve=resolve)
+    code, message = code_of(fetch, "https://img.example/a.png")
+    assert (code, "no such name" in message) == ("url_not_fetched", True)
+
+
+def test_the_next_address_is_tried_when_one_does_not_answer(media, encode):
+    port = media.rpartition(":")[2]
+    fetch = SafeFetcher(
+        internal_hosts=[f"media.example:{port}"], resolve=lambda *_: ["127.0.0.9", "127.0.0.1"]
+    )
+    assert fetch(f"http://media.example:{port}/a.png") == encode("PNG")
+
+
 def test_the_decoder_fetches_when_the_environment_allows_it(media, monkeypatch):
     part = ImagePart(url=f"http://{media}/a.png")
     [refusal] = SafeDecoder.from_settings(Settings()).decode_all([(0, part)])
