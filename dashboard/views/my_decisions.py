@@ -93,7 +93,7 @@ def _detail(row: LoggedDecision, person: Session) -> None:
     if row.superseded_by is not None or decision.id is None:
         return
     left = decision.decided_at + connection.queue().rules.undo_seconds - time.time()
-    if left > 0:
+    if left > 0 and decision.kind != DecisionKind.CORRECTION:
         st.button(
             "Take it back",
             key="take-back",

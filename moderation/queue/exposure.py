@@ -21,7 +21,7 @@ from moderation.records import audit
 from moderation.records.database import Database
 from moderation.records.errors import ReviewerRefused
 from moderation.records.people import load_reviewer
-from moderation.records.people_tables import Exposure, ExposureKind, Reviewer
+from moderation.records.people_tables import Exposure, ExposureKind, Reviewer, Role
 from moderation.records.queue_tables import Job
 
 #: How much a minute with a category weighs.
@@ -215,16 +215,18 @@ def own_standing(database: Database, reviewer_id: str, rules: QueueRules | None 
 def raise_cap(
     database: Database, reviewer_id: str, minutes: float, *, by: str, reason: str
 ) -> None:
-    """A lead raises the cap of this shift; never for themselves, never without a reason.
+    """A lead raises the cap of this shift; never for themselves, never without a reason. Where
+    somebody has the role of a manager, only a manager does.
 
     Raises:
-        ReviewerRefused: no reason was given, or it is their own cap.
+        ReviewerRefused: no reason was given, it is their own cap, or they are no manager.
     """
     if not reason.strip() or by == reviewer_id:
         raise ReviewerRefused("somebody else raises the cap, and says why")
     with database.write() as session:
         now = database.now(session)
         load_reviewer(session, reviewer_id)
+        _refuse_no_manager(session, by)
         session.add(
             Exposure(
                 reviewer_id=reviewer_id,
@@ -242,6 +244,13 @@ def raise_cap(
             subject=f"reviewer:{reviewer_id}",
             detail={"minutes": minutes, "reason": reason},
         )
+
+
+def _refuse_no_manager(session: Session, name: str) -> None:
+    people = select(Reviewer).where(col(Reviewer.disabled_at).is_(None))
+    managers = {p.id for p in session.execute(people).scalars() if Role.MANAGER in p.roles}
+    if managers and name not in managers:
+        raise ReviewerRefused(f"{name} is no manager; a manager raises the cap")
 
 
 def team_minutes(database: Database, since: float) -> dict[str, float] | None:

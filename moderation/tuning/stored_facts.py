@@ -55,7 +55,7 @@ def load_facts(
     with database.read() as session:
         streamed = session.connection().execution_options(stream_results=True)
         result = streamed.execute(query, bound)
-        # The driver's own rows where nothing has read ahead (on PostgreSQL SQLAlchemy has): a million
+        # The driver's own rows, unless SQLAlchemy has read ahead (it does on PostgreSQL): a million
         # wrapped ones cost several seconds more.
         rows = result.cursor if database.is_sqlite else result
         while batch := rows.fetchmany(BATCH):

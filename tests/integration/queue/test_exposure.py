@@ -14,6 +14,7 @@ from moderation.queue import (
     team_minutes,
 )
 from moderation.records import ReviewerRefused, audit, change_reviewer
+from moderation.records.people_tables import Role
 from moderation.taxonomy import Severity
 
 
@@ -83,6 +84,17 @@ def test_the_hard_cap_stops_and_only_somebody_else_raises_it(house: House) -> No
     assert house.claim("lin") is not None
     entry = audit.history(house.database, "reviewer:lin")[-1]
     assert (entry.actor, entry.action) == ("boss", "exposure_cap_raised")
+
+
+def test_where_there_are_managers_only_they_raise_a_cap(small_house: House) -> None:
+    house = small_house
+    house.reviewer("lin")
+    house.reviewer("ana")
+    house.reviewer("boss", roles=[Role.MANAGER])
+    for name in ("ana", "nobody"):
+        with pytest.raises(ReviewerRefused, match="no manager"):
+            raise_cap(house.database, "lin", 30, by=name, reason="a live incident")
+    raise_cap(house.database, "lin", 30, by="boss", reason="a live incident")
 
 
 def test_a_new_shift_starts_at_nothing(small_house: House) -> None:
