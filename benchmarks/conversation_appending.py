@@ -4,6 +4,7 @@ Also how fast whole transcripts are screened, in tokens a second, against the ba
 the same turns. All by turns in one run.
 
     python benchmarks/conversation_appending.py [--long 10000] [--samples 60] [--transcripts 40]
+        [--participants 97]
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from moderation.classifiers.conversation import ConversationClassifier
+from moderation.classifiers.conversation import ConversationClassifier, Participant
 from moderation.classifiers.conversation.labelled import seed_conversations
 from moderation.classifiers.text.model import MODELS_FOLDER, TextModel
 from moderation.items import Item, Turn
@@ -35,19 +36,26 @@ _WORDS = (
 )
 
 
-def turns(first: int, count: int) -> list[Turn]:
+def turns(first: int, count: int, speakers: int = 97) -> list[Turn]:
     """Small talk, every turn different; with six digits or fewer, since more look like a phone
     number and are looked up as one."""
     return [
         Turn(
             id=str(i),
-            speaker=f"s{i % 97}",
+            speaker=f"s{i % speakers}",
             text=f"{_WORDS[i % len(_WORDS)]} {i}",
             seconds=float(i),
             language="en",
         )
         for i in range(first, first + count)
     ]
+
+
+def people_of(said: list[Turn], introduced: set[str]) -> list[Participant]:
+    """What a platform tells of each speaker with their first turn."""
+    new = {turn.speaker for turn in said} - introduced
+    introduced |= new
+    return [Participant(id=name, account_age_days=int(name[1:]) % 900) for name in sorted(new)]
 
 
 def transcripts_against_text(screener: Screener, settings: Settings, count: int) -> None:
@@ -90,6 +98,7 @@ def main() -> None:
     parser.add_argument("--long", type=int, default=10_000)
     parser.add_argument("--samples", type=int, default=60)
     parser.add_argument("--transcripts", type=int, default=40)
+    parser.add_argument("--participants", type=int, default=97, help="of the long room")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder), classifiers=("conversation", "text", "contacts"))
@@ -98,19 +107,24 @@ def main() -> None:
         transcripts_against_text(screener, settings, options.transcripts)
         with open_database(f"sqlite:///{folder}/rooms.sqlite") as database:
             rooms = LiveRooms(database, screener, classifier)
+            introduced: dict[str, set[str]] = {"long": set(), "short": set()}
             began = time.perf_counter()
             for at in range(0, options.long, 500):
-                rooms.append("long", turns(at, 500))
+                said = turns(at, min(500, options.long - at), options.participants)
+                rooms.append("long", said, people_of(said, introduced["long"]))
             rate = options.long / (time.perf_counter() - began)
             print(f"filled a room with {options.long} turns at {rate:.0f} turns/s, 500 a call")
-            rooms.append("short", turns(100_000, 10))
+            first = turns(100_000, 10)
+            rooms.append("short", first, people_of(first, introduced["short"]))
             taken: dict[str, list[float]] = {"text alone": [], "short": [], "long": []}
             for sample in range(options.samples):
                 base = 200_000 + 10 * sample
                 for number, name in enumerate(("short", "long")):
-                    [turn] = turns(base + number, 1)
+                    speakers = options.participants if name == "long" else 97
+                    [turn] = turns(base + number, 1, speakers)
+                    people = people_of([turn], introduced[name])
                     start = time.perf_counter()
-                    rooms.append(name, [turn])
+                    rooms.append(name, [turn], people)
                     taken[name].append(time.perf_counter() - start)
                 [turn] = turns(base + 5, 1)
                 start = time.perf_counter()

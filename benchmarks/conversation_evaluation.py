@@ -167,7 +167,9 @@ def crowd_table(
                 if i < len(e.labelled.targets) and e.labelled.targets[i] is not None:
                     told += 1
                     right += heard.target == e.labelled.targets[i]
-            for finding in state.findings(classifier.model, people):
+            for finding in state.findings(
+                classifier.model, has_minor=e.labelled.transcript.has_minor
+            ):
                 if finding.name in found:
                     found[finding.name][e.labelled.id] = finding.probability
     lines = []

@@ -125,8 +125,15 @@ def _discord(messages: Iterable[Message]) -> Iterator[Message | BadTurn | LeftOu
             "time": time,
             "role": "bot" if told.get("isBot") is True else None,
             "account_age_days": _discord_account_age(person, time),
+            "reply_to": _answered(message.get("reference"), "messageId"),
             "line": number,
         }
+
+
+def _answered(message: Any, name: str) -> str | None:
+    """The id of the message that one answers."""
+    found = message.get(name) if isinstance(message, dict) else None
+    return str(found) if isinstance(found, (str, int)) and found != "" else None
 
 
 def _has_media(message: Mapping[str, Any]) -> bool:
@@ -165,6 +172,7 @@ def _telegram(messages: Iterable[Message]) -> Iterator[Message | BadTurn | LeftO
                 "speaker": names.of(speaker, person),
                 "text": text,
                 "time": unix if plain else message.get("date"),
+                "reply_to": _answered(message, "reply_to_message_id"),
                 "line": number,
             }
 

@@ -80,6 +80,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "seconds": ("seconds", "t", "offset", "start"),
     "time": ("time", "date", "timestamp", "created_at"),
     "role": ("role",),
+    "reply_to": ("reply_to", "reply_to_id", "reply_to_message_id", "in_reply_to"),
     "language": ("language", "lang"),
     "age": ("age", "age_bracket"),
     "account_age_days": ("account_age_days",),
@@ -371,7 +372,7 @@ def _turn(row: Message, number: int) -> tuple[dict[str, Any], float | None]:
         "speaker": str(_cell(row, "speaker") or ""),
         "text": str(_cell(row, "text") or ""),
     }
-    for meaning in ("role", "language"):
+    for meaning in ("role", "language", "reply_to"):
         if _cell(row, meaning) is not None:
             turn[meaning] = str(_cell(row, meaning))
     seconds, time = _cell(row, "seconds"), _cell(row, "time")

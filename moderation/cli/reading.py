@@ -15,6 +15,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from moderation.cli.captions import caption_turns
+from moderation.cli.conversation_rows import BadTurn
 from moderation.errors import InvalidItem, ModerationError
 from moderation.items import Item, Surface
 
@@ -175,27 +177,21 @@ class ItemFile:
                 yield self._item(number, self._known(row))
 
     def _webvtt(self) -> Iterator[Item | BadRow]:
-        import webvtt
-
         with self._stream() as stream:
             try:
                 text = stream.read(MAX_LINE_BYTES).decode(self.encoding)
-                captions = webvtt.from_buffer(io.StringIO(text)).captions
             except UnicodeDecodeError as error:
                 yield BadRow(1, "", self._wrong_encoding(error))
                 return
-            except webvtt.errors.MalformedFileError as error:
-                yield BadRow(1, "", f"not a WebVTT file: {error}")
-                return
-        turns = [
-            {
-                "id": caption.identifier or str(number),
-                "speaker": caption.voice or "",
-                "text": caption.text,
-                "seconds": caption.start_in_seconds,
-            }
-            for number, caption in enumerate(captions, start=1)
-        ]
+        if not text.removeprefix("\ufeff").startswith("WEBVTT"):
+            yield BadRow(1, "", "not a WebVTT file: its first line is not WEBVTT")
+            return
+        turns = []
+        for found in caption_turns(text.replace("\r\n", "\n").replace("\r", "\n")):
+            if isinstance(found, BadTurn):
+                yield BadRow(found.line, "", found.message)
+            else:
+                turns.append({name: value for name, value in found.items() if name != "line"})
         name = self.source.stem if self.source else "transcript"
         yield self._item(1, {"id": name, "surface": Surface.LIVE_TRANSCRIPT.value, "turns": turns})
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     delete,
     insert,
     select,
+    text,
     update,
 )
 from sqlmodel import Field, Session, SQLModel, col
@@ -39,9 +40,9 @@ class StoredConversation(SQLModel, table=True):
     surface: str
     facts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     #: the item around the turns: author, audience, recipient_age …
-    participants: dict[str, Any] = Field(
-        default_factory=dict, sa_column=Column(JSON, nullable=False)
-    )
+    ages: dict[str, int] = Field(
+        default_factory=dict, sa_column=Column(JSON, nullable=False, server_default=text("'{}'"))
+    )  #: declared age bracket → participants of it, so that nobody has to look through all
     state: str = ""  #: JSON of the detectors' state after the newest turn
     model: str = ""  #: version of the classifier that read the turns
     turns: int = 0
@@ -53,6 +54,17 @@ class StoredConversation(SQLModel, table=True):
     opened_at: float
     updated_at: float
     closed_at: float | None = None
+
+
+class StoredParticipant(SQLModel, table=True):
+    """What the platform has told of one participant of a conversation, spoken or not."""
+
+    __tablename__ = "conversation_participants"
+    __table_args__ = (Index("ix_conversation_participants_person", "participant_id"),)
+
+    conversation_id: str = Field(foreign_key="conversations.id", primary_key=True)
+    participant_id: str = Field(primary_key=True)
+    facts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
 class StoredTurn(SQLModel, table=True):
@@ -75,6 +87,7 @@ class StoredTurn(SQLModel, table=True):
     text: str
     seconds: float | None = None
     language: str | None = None
+    reply_to: str | None = None  #: id of the turn that it answers
     reading: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     received_at: float
 
@@ -102,6 +115,24 @@ _KNOWN = select(StoredTurn).where(
     col(StoredTurn.conversation_id) == bindparam("of"),
     col(StoredTurn.turn_id).in_(bindparam("turn_ids", expanding=True)),
 )
+_PEOPLE: Any = StoredParticipant.__table__  # type: ignore[attr-defined]
+#: The conversation once for each of some participants that are known, or once with none.
+_WITH_PEOPLE = (
+    select(StoredConversation, _PEOPLE.c.participant_id, _PEOPLE.c.facts)
+    .outerjoin(
+        _PEOPLE,
+        (_PEOPLE.c.conversation_id == col(StoredConversation.id))
+        & _PEOPLE.c.participant_id.in_(bindparam("names", expanding=True)),
+    )
+    .where(col(StoredConversation.id) == bindparam("of"))
+)
+_KNOWN_PEOPLE = select(_PEOPLE.c.participant_id, _PEOPLE.c.facts).where(
+    _PEOPLE.c.conversation_id == bindparam("of"),
+    _PEOPLE.c.participant_id.in_(bindparam("names", expanding=True)),
+)
+#: So many participants are read with their conversation; more would repeat its state too often.
+_READ_ALONG = 4
+_NEW_PEOPLE = insert(_PEOPLE)
 _UNCHANGED_SINCE = update(_CONVERSATIONS).where(
     _CONVERSATIONS.c.id == bindparam("of"), _CONVERSATIONS.c.updated_at == bindparam("since")
 )
@@ -122,6 +153,54 @@ def conversation_of(
     """
     statement = _CONVERSATION.with_for_update() if held else _CONVERSATION
     return session.execute(statement, {"of": conversation_id}).scalar_one_or_none()
+
+
+def conversation_with(
+    session: Session, conversation_id: str, names: Sequence[str]
+) -> tuple[StoredConversation | None, dict[str, dict[str, Any]]]:
+    """The conversation, and participant → what is known, for those of the names that are known.
+
+    One statement for a call with few speakers; nothing of the other participants is read.
+    """
+    asked = {"of": conversation_id, "names": list(names[:_READ_ALONG])}
+    found = session.execute(_WITH_PEOPLE, asked).all()
+    if not found:
+        return None, {}
+    people = {name: facts for _, name, facts in found if name is not None}
+    return found[0][0], people | known_participants(session, conversation_id, names[_READ_ALONG:])
+
+
+def known_participants(
+    session: Session, conversation_id: str, names: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Participant → what is known, for those of the names that are known."""
+    people: dict[str, dict[str, Any]] = {}
+    for start in range(0, len(names), 500):
+        asked = {"of": conversation_id, "names": list(names[start : start + 500])}
+        people |= {row[0]: row[1] for row in session.execute(_KNOWN_PEOPLE, asked)}
+    return people
+
+
+def put_participants(
+    session: Session, conversation_id: str, people: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Participant → what is known now, in place of what was known before."""
+    names = list(people)
+    for start in range(0, len(names), 500):
+        some = names[start : start + 500]
+        session.execute(
+            delete(StoredParticipant)
+            .where(
+                col(StoredParticipant.conversation_id) == conversation_id,
+                col(StoredParticipant.participant_id).in_(some),
+            )
+            .execution_options(synchronize_session=False)
+        )
+        rows = [
+            {"conversation_id": conversation_id, "participant_id": name, "facts": people[name]}
+            for name in some
+        ]
+        session.connection().execute(_NEW_PEOPLE, rows)
 
 
 def put_conversation(session: Session, row: StoredConversation, since: float | None) -> bool:
@@ -293,6 +372,6 @@ def idle_conversations(session: Session, since: float, limit: int = 100) -> list
 
 def delete_conversation(session: Session, conversation_id: str) -> None:
     """Erase a conversation with all its turns (retention, erasure)."""
-    for table in (ConversationCheckpoint, StoredTurn):
+    for table in (ConversationCheckpoint, StoredParticipant, StoredTurn):
         session.execute(delete(table).where(col(table.conversation_id) == conversation_id))
     session.execute(delete(StoredConversation).where(col(StoredConversation.id) == conversation_id))

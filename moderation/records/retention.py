@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlmodel import Session, col
 
 from moderation.records import audit
 from moderation.records.conversations import (
     StoredConversation,
+    StoredParticipant,
     StoredTurn,
     delete_conversation,
 )
@@ -260,6 +261,11 @@ def _erase_from_conversations(session: Session, author_id: str, now: float, by: 
     rows = session.execute(select(col(StoredConversation.id), col(StoredConversation.facts)))
     own = [name for name, facts in rows if _author_of(facts) == author_id]
     _delete_conversations(session, own, now, "erasure", by)
+    session.execute(
+        delete(StoredParticipant)
+        .where(col(StoredParticipant.participant_id) == author_id)
+        .execution_options(synchronize_session=False)
+    )
     session.execute(
         update(StoredTurn)
         .where(col(StoredTurn.speaker) == author_id)

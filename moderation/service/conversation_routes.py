@@ -113,7 +113,8 @@ class TurnsRequest(BaseModel):
         min_length=1,
         max_length=MAX_TURNS,
         description="`id`, `speaker`, `text`; `seconds` since the conversation began, `role`, "
-        "`language`. A turn without `seconds` stands after the latest one.",
+        "`language`, `reply_to` (the id of the turn that it answers). A turn without `seconds` "
+        "stands after the latest one.",
     )
     participants: list[Participant] = Field(
         default=[],
@@ -244,6 +245,7 @@ def _checked(conversation_id: str, request: TurnsRequest) -> Item:
         InvalidItem: with the field's path.
     """
     row: dict[str, Any] = {"id": conversation_id, "turns": request.turns}
+    row["participants"] = request.participants
     row["surface"] = request.surface or Surface.LIVE_CHAT
     for name in ("author", "recipient_age"):
         row |= {name: getattr(request, name)} if getattr(request, name) is not None else {}

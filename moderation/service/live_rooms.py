@@ -31,8 +31,10 @@ from moderation.records.conversations import (
     StoredConversation,
     StoredTurn,
     conversation_of,
+    conversation_with,
     has_spoken,
     idle_conversations,
+    known_participants,
     known_turns,
     note_job,
     turns_at,
@@ -53,10 +55,12 @@ from moderation.service.room_turns import (
     compared,
     item_around,
     learn_facts,
-    participants_of_row,
+    learn_participants,
+    participants_of,
     turn_of,
     was_reported,
     without_doubles,
+    youngest_minor,
 )
 from moderation.service.turn_reading import TurnReader
 from moderation.signals import Assessment
@@ -172,7 +176,7 @@ class LiveRooms:
         if row.model != self._classifier.version:
             return self._change(_Wish(conversation_id, {}))
         scanned = self._may_read(row)
-        return self._view(Step(row, row.updated_at, from_json(row.state), scanned=scanned))[0]
+        return self._view(Step(row, row.updated_at, state=from_json(row.state), scanned=scanned))[0]
 
     def _change(self, wish: _Wish) -> Progressed:
         """Work it out beside the database, store it if nobody was faster; after a few tries hold
@@ -195,7 +199,7 @@ class LiveRooms:
 
     def _step(self, session: Session, wish: _Wish) -> Step:
         known = known_turns(session, wish.id, list(wish.turns))
-        before = conversation_of(session, wish.id)
+        before, people = conversation_with(session, wish.id, wish.people)
         new = _new_turns(wish, known)
         now = self._database.now(session)
         if before is None:
@@ -209,9 +213,12 @@ class LiveRooms:
                 )
             # Later than before whatever the clock says: it tells one state from the next.
             row.updated_at = max(now, math.nextafter(since, math.inf))
-        learnt = learn_facts(row, wish.participants, wish.facts)
-        from_start = has_spoken(session, row.id, learnt)
-        step = Step(row, since, again=[known[name] for name in wish.turns if name in known])
+        learn_facts(row, wish.facts)
+        learnt = learn_participants(row, people, wish.participants)
+        from_start = has_spoken(session, row.id, list(learnt)) if before is not None else False
+        people = {name: {} for name in wish.people} | people | learnt
+        step = Step(row, since, people=people, learnt=learnt)
+        step.again = [known[name] for name in wish.turns if name in known]
         step.scanned = self._may_read(row)
         if step.scanned:
             unread = [turn for turn in new if turn.id not in wish.reads]
@@ -246,7 +253,7 @@ class LiveRooms:
         """Scores, verdicts and mutes; sets the scores of the row."""
         row, state = step.row, step.state
         item = item_around(row)
-        findings = self._classifier.findings(state, participants_of_row(row, speakers=()))
+        findings = self._classifier.findings(state, has_minor=youngest_minor(row) is not None)
         closed = row.closed_at is not None
         assessment = assess_room(self._classifier, item.id, state, findings, whole=closed)
         if not step.scanned and not state.progress.turns:
@@ -297,12 +304,13 @@ class LiveRooms:
                 total = row.turns if row is not None else 0
                 spans = worth_showing(screening.assessment.signals, total)
                 stored = turns_at(session, name, spans)
+                speakers = sorted({turn.speaker for turn in stored})
+                people = participants_of(known_participants(session, name, speakers))
             if not _worth_telling(screening, reported, final):
                 return progressed
             turns = [turn_of(turn) for turn in stored]
             places = [place for first, last in spans for place in range(first, last + 1)]
             places = places[: len(turns)]  # retention may have emptied the room in between
-            people = participants_of_row(row, {turn.speaker for turn in turns}) if row else {}
             languages = self._reader.languages_of(turns)
             shown = told_of_turns(screening, turns, places, people, languages)
             recorded = record_screening(self._database, shown.item, shown, rules=self._rules)
@@ -328,6 +336,12 @@ class _Wish:
     closes: bool = False
     idle_since: float | None = None  #: close only if there was no turn after that
     reads: dict[str, ReadTurn] = field(default_factory=dict)  #: kept between tries
+
+    @property
+    def people(self) -> list[str]:
+        """Those about whom this call says something, or who speak in it."""
+        names = [turn.speaker for turn in self.turns.values()]
+        return list(dict.fromkeys([*names, *(person.id for person in self.participants)]))
 
     def was_active(self, updated_at: float | None) -> bool:
         """Whether somebody wrote while the room was found idle."""

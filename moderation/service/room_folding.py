@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import islice
+from typing import Any
 
 from sqlmodel import Session
 
@@ -34,11 +35,13 @@ from moderation.records.conversations import (
     add_turns,
     checkpoint_before,
     drop_checkpoints,
+    known_participants,
     put_conversation,
+    put_participants,
     replace_readings,
     turns_after,
 )
-from moderation.service.room_turns import participants_of_row, turn_of
+from moderation.service.room_turns import participants_of, turn_of
 from moderation.service.turn_reading import TurnReader
 
 #: Stored turns that are read again together after a change of the models.
@@ -51,6 +54,9 @@ class Step:
 
     row: StoredConversation  #: as it will be
     since: float | None  #: `updated_at` of the row that it was made from; None: there was none
+    people: dict[str, dict[str, Any]] = field(default_factory=dict)
+    #: participant → what is known, of those who are looked at; {} for one who is not known
+    learnt: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  #: to be stored
     state: ConversationState = field(default_factory=ConversationState)
     turns: Sequence[StoredTurn] = ()  #: new ones, in order
     again: Sequence[StoredTurn] = ()  #: of the call, but stored before
@@ -75,6 +81,8 @@ class Step:
         if self.recomputed_from is not None:
             drop_checkpoints(session, self.row.id, self.recomputed_from)
         replace_readings(session, self.readings)
+        if self.learnt:
+            put_participants(session, self.row.id, self.learnt)
         if self.turns:
             add_turns(session, self.turns)
         if self.checkpoints:
@@ -118,6 +126,7 @@ class RoomFolding:
                     text=turn.text,
                     seconds=turn.seconds,
                     language=turn.language,
+                    reply_to=turn.reply_to,
                     reading=reads[turn.id].packed(self._outputs),
                     received_at=now,
                 )
@@ -134,7 +143,7 @@ class RoomFolding:
         stale = row.model != self._classifier.version
         if not (from_start or stale or late):
             step.state = from_json(row.state)
-            known = participants_of_row(row, speakers={turn.speaker for turn in step.turns})
+            known = participants_of(step.people)
             self._add(step, known, ((turn, self.unpacked(turn)) for turn in step.turns))
             return
         checkpoint = None
@@ -147,7 +156,8 @@ class RoomFolding:
         reads = self._read_anew(step, stored) if stale else self._unpacked(stored)
         fresh = ((turn, self.unpacked(turn)) for turn in step.turns)
         together = merge(reads, fresh, key=lambda pair: _place(pair[0]))
-        self._add(step, participants_of_row(row), together)
+        known = participants_of(step.people)
+        self._add(step, known, _introduced(session, step, known, together))
         row.model = self._classifier.version
 
     def hear_again(self, session: Session, step: Step) -> None:
@@ -159,9 +169,9 @@ class RoomFolding:
         checkpoint = checkpoint_before(session, step.row.id, first)
         state = from_json(checkpoint.state if checkpoint else "")
         after = (checkpoint.time, checkpoint.arrival) if checkpoint else None
-        known = participants_of_row(step.row)
+        known = participants_of(step.people)
         with closing(turns_after(session, step.row.id, after)) as stored:
-            for turn, read in self._unpacked(stored):
+            for turn, read in _introduced(session, step, known, self._unpacked(stored)):
                 heard = self._classifier.add(state, read, known)
                 if missing.pop(turn.turn_id, None) is not None:
                     step.heard[turn.turn_id] = heard
@@ -210,3 +220,20 @@ class RoomFolding:
 
 def _place(turn: StoredTurn) -> Place:
     return turn.time, turn.arrival
+
+
+def _introduced(
+    session: Session,
+    step: Step,
+    known: dict[str, Participant],
+    turns: Iterable[tuple[StoredTurn, ReadTurn]],
+) -> Iterator[tuple[StoredTurn, ReadTurn]]:
+    """The turns; before one is given, its speaker stands in ``known`` if anything is known."""
+    looked_up = set(step.people)
+    waiting = iter(turns)
+    while page := list(islice(waiting, CHECKPOINT_EVERY)):
+        unknown = {turn.speaker for turn, _ in page} - looked_up
+        if unknown:
+            known |= participants_of(known_participants(session, step.row.id, sorted(unknown)))
+            looked_up |= unknown
+        yield from page

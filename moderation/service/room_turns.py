@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moderation.classifiers.conversation import Participant
@@ -49,7 +50,7 @@ def differences(before: Turn, after: Turn) -> dict[str, Any]:
     """Field → what is stored and what was sent; long texts are cut."""
     return {
         name: {"stored": _short(getattr(before, name)), "sent": _short(getattr(after, name))}
-        for name in ("text", "speaker", "seconds", "role", "language")
+        for name in ("text", "speaker", "seconds", "role", "language", "reply_to")
         if getattr(before, name) != getattr(after, name)
     }
 
@@ -67,49 +68,56 @@ def turn_of(stored: StoredTurn) -> Turn:
         role=stored.role,
         seconds=stored.seconds,
         language=stored.language,
+        reply_to=stored.reply_to,
     )
 
 
-def participants_of_row(
-    row: StoredConversation, speakers: Collection[str] | None = None
-) -> dict[str, Participant]:
-    """Speaker → what the platform has told.
-
-    Args:
-        speakers: only these, and every minor; None: all.
-    """
+def participants_of(people: Mapping[str, Mapping[str, Any]]) -> dict[str, Participant]:
+    """Speaker → what the platform has told."""
     return {
-        name: Participant.model_validate({**facts, "id": name})
-        for name, facts in row.participants.items()
-        if speakers is None or name in speakers or facts.get("age") in MINORS
+        name: Participant.model_validate({**facts, "id": name}) for name, facts in people.items()
     }
 
 
-def learn_facts(
-    row: StoredConversation,
-    participants: Sequence[Participant],
-    facts: Mapping[str, Any] | None,
-) -> list[str]:
-    """Take over what is said of the surroundings; the speakers about whom something is new.
+def learn_facts(row: StoredConversation, facts: Mapping[str, Any] | None) -> None:
+    """Take over what is said of the surroundings.
 
-    What a call does not mention stays as it was, within `author`, `audience` and each participant
-    too: a new number of listeners forgets no region, a role forgets no age.
+    What a call does not mention stays as it was, within `author` and `audience` too: a new number
+    of listeners forgets no region.
     """
-    if facts is not None:
-        new = {name: value for name, value in facts.items() if name != "surface"}
-        for name in ("author", "audience"):
-            if isinstance(new.get(name), Mapping):
-                new[name] = row.facts.get(name, {}) | new[name]
-        row.facts = row.facts | new | ({"reported": True} if was_reported(row) else {})
-        row.surface = str(facts.get("surface", row.surface))
-    before = dict(row.participants)
+    if facts is None:
+        return
+    new = {name: value for name, value in facts.items() if name != "surface"}
+    for name in ("author", "audience"):
+        if isinstance(new.get(name), Mapping):
+            new[name] = row.facts.get(name, {}) | new[name]
+    row.facts = row.facts | new | ({"reported": True} if was_reported(row) else {})
+    row.surface = str(facts.get("surface", row.surface))
+
+
+def learn_participants(
+    row: StoredConversation,
+    known: Mapping[str, Mapping[str, Any]],
+    participants: Sequence[Participant],
+) -> dict[str, dict[str, Any]]:
+    """Participant → all that is known now, for those of whom something new is said.
+
+    A role forgets no age. The ages of the row are counted anew.
+
+    Args:
+        known: what was known of these participants before.
+    """
     told: dict[str, dict[str, Any]] = {}
     for person in participants:
-        known = told.get(person.id, before.get(person.id, {}))
+        before = told.get(person.id, known.get(person.id, {}))
         said = person.model_dump(mode="json", exclude={"id"}, exclude_unset=True)
-        told[person.id] = known | said
-    row.participants = before | told
-    return [name for name, facts_of in told.items() if before.get(name, {}) != facts_of]
+        told[person.id] = {**before, **said}
+    learnt = {name: facts for name, facts in told.items() if known.get(name, {}) != facts}
+    ages = Counter(row.ages)
+    ages.subtract(str(known[name]["age"]) for name in learnt if known.get(name, {}).get("age"))
+    ages.update(str(facts["age"]) for facts in learnt.values() if facts.get("age"))
+    row.ages = {age: count for age, count in ages.items() if count > 0}
+    return learnt
 
 
 def was_reported(row: StoredConversation) -> bool:
@@ -126,5 +134,4 @@ def item_around(row: StoredConversation) -> Item:
 
 def youngest_minor(row: StoredConversation) -> str | None:
     """The youngest declared bracket below 18 among the participants, if there is any."""
-    ages = {facts.get("age") for facts in row.participants.values()} & MINORS
-    return next((age.value for age in AgeBracket if age in ages), None)
+    return next((age.value for age in AgeBracket if age in MINORS and age.value in row.ages), None)

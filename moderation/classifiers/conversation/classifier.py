@@ -109,9 +109,11 @@ class ConversationClassifier:
                 continue
             places = in_order(entry.item.turns)
             state = ConversationState()
-            people = transcript.participants
+            people, minor = transcript.participants, transcript.has_minor
             turns = [self.add(state, next(reads), people) for _ in transcript.turns]
-            found = [self.signal(finding, places) for finding in self.findings(state, people)]
+            found = [
+                self.signal(finding, places) for finding in self.findings(state, has_minor=minor)
+            ]
             signals.append(found + self._in_context(turns, places))
         return signals
 
@@ -145,11 +147,13 @@ class ConversationClassifier:
         """Add the next turn to a state."""
         return state.add(read, participants, self._lexicon, self.model.description.in_context)
 
-    def findings(
-        self, state: ConversationState, participants: Mapping[str, Participant]
-    ) -> list[Finding]:
-        """What is said about the conversation as far as it has come."""
-        return state.findings(self.model, participants)
+    def findings(self, state: ConversationState, *, has_minor: bool = False) -> list[Finding]:
+        """What is said about the conversation as far as it has come.
+
+        Args:
+            has_minor: a participant is declared a minor, whether or not they have spoken.
+        """
+        return state.findings(self.model, has_minor=has_minor)
 
     def _in_context(self, turns: Sequence[Heard], places: Sequence[int]) -> list[Signal]:
         """The worst turns where they stand, per category of `BY_TURN`; the worst one always."""

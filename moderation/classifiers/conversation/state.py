@@ -24,7 +24,6 @@ from moderation.classifiers.conversation.pile_on import PileOn
 from moderation.classifiers.conversation.progress import Progress
 from moderation.classifiers.conversation.raid import Raid
 from moderation.classifiers.conversation.targets import Floor, target_of
-from moderation.classifiers.conversation.transcript import MINORS
 from moderation.classifiers.text.calibration import Floats
 from moderation.items import AgeBracket, Participant, Turn
 
@@ -108,14 +107,14 @@ class ConversationState(BaseModel):
             scores=read.scores,
             in_context=standing.scores,
             marks=standing.marks,
-            target=target_of(turn.text[:2000], turn.speaker, self.floor),
+            target=target_of(turn.text[:2000], turn.speaker, self.floor, turn.reply_to),
             contacts=read.contacts,
             role=role,
             account_age_days=known.account_age_days if known else None,
             age=known.age if known else AgeBracket.UNKNOWN,
             is_first=self.floor.is_first(turn.speaker),
         )
-        self.floor.add(turn.speaker, role)
+        self.floor.add(turn.speaker, role, turn.id)
         for detector in (self.escalation, self.pile_on, self.raid, self.disclosure):
             detector.add(heard)
         self.minor_risk.add(heard, lexicon)
@@ -133,17 +132,18 @@ class ConversationState(BaseModel):
             if newest[0][0] <= index - WINDOW:
                 del newest[0]
 
-    def findings(
-        self, model: ConversationModel, participants: Mapping[str, Participant]
-    ) -> list[Finding]:
-        """What is said about the conversation as far as it has come."""
+    def findings(self, model: ConversationModel, *, has_minor: bool = False) -> list[Finding]:
+        """What is said about the conversation as far as it has come.
+
+        Args:
+            has_minor: a participant is declared a minor, whether or not they have spoken.
+        """
         if not self.progress.turns:
             return []
         features = self.progress.features()
         scam = model.head("scam").probability(features)
         luring = model.head("luring").probability(features)
         distress = model.head("self_harm").probability(features)
-        has_minor = any(p.age in MINORS for p in participants.values())
         return [
             *self._progression(scam),
             *self._luring(luring),

@@ -18,6 +18,11 @@ class Transcript:
     participants: Mapping[str, Participant] = field(default_factory=dict)
     surface: Surface = Surface.DIRECT_MESSAGE
 
+    @property
+    def has_minor(self) -> bool:
+        """Whether a participant is declared a minor, spoken or not."""
+        return any(person.age in MINORS for person in self.participants.values())
+
 
 def transcript_of(item: Item) -> Transcript:
     """The conversation in an item, in the order of time (see `in_order`).

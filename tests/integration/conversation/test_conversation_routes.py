@@ -58,6 +58,7 @@ def test_a_conflict_says_what_differs(client: TestClient) -> None:
         ({"turns": [{"id": "1", "text": "x", "seconds": -5}]}, "turns[0].seconds"),
         ({"turns": [{"id": "1", "text": "x", "mood": "good"}]}, "turns[0].mood"),
         ({"turns": []}, "turns"),
+        ({"turns": [{"id": "1", "text": "x"}], "participants": [{"id": "a"}] * 2}, "participants"),
         ({"turns": [{"id": "1", "text": "x"}], "regions": ["Germany"]}, "regions"),
     ],
 )

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from random import Random
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Engine, event, func, select
 from sqlmodel import Session, col
 
 from moderation.classifiers.conversation import (
@@ -26,6 +27,7 @@ from moderation.records import Database
 from moderation.records.conversations import (
     StoredConversation,
     StoredTurn,
+    known_participants,
     note_job,
     put_conversation,
 )
@@ -375,7 +377,10 @@ def test_what_a_call_does_not_mention_stays_as_it_was(rooms: LiveRooms, database
     assert view is not None
     assert (view.listeners, list(view.verdicts)) == (500, ["DE"])
     row = stored(database, "room")
-    assert row.participants["a"] == {"age": "13_15", "role": "host"}
+    with database.read() as session:
+        known = known_participants(session, "room", ["a", "nobody"])
+    assert known == {"a": {"age": "13_15", "role": "host"}}
+    assert row.ages == {"13_15": 1}
     assert row.facts["author"] == {"id": "a", "region": "DE"}
 
 
@@ -405,3 +410,47 @@ def test_who_asks_again_after_a_lost_answer_is_told_the_same(
     mixed = rooms.append("room", [late, turns[-1]])
     assert (mixed.appended, mixed.duplicates) == (("late",), (turns[-1].id,))
     assert [entry["turn"] for entry in mixed.heard] == ["late", turns[-1].id]
+
+
+def test_an_append_to_a_full_room_reads_those_who_speak_in_no_more_statements(
+    rooms: LiveRooms, database: Database
+) -> None:
+    people = [Participant(id=f"p{i}", account_age_days=i) for i in range(1000)]
+    people[7] = Participant(id="p7", age="13_15")
+    hello = [Turn(id="0", speaker="p1", text="hello", language="en")]
+    rooms.append("full", hello, people)
+    rooms.append("bare", hello)
+    statements: dict[str, list[tuple[str, Any]]] = {"full": [], "bare": []}
+
+    for name, found in statements.items():
+
+        def heard(_c: Any, _k: Any, statement: str, values: Any, *_: Any) -> None:
+            found.append((statement, values))  # noqa: B023 - removed below
+
+        event.listen(Engine, "before_cursor_execute", heard)
+        rooms.append(name, [Turn(id="1", speaker="p3", text="hi", language="en")])
+        event.remove(Engine, "before_cursor_execute", heard)
+    assert [s for s, _ in statements["full"]] == [s for s, _ in statements["bare"]]
+    assert "p4" not in str(statements["full"])
+    older = rooms.append("full", [], [Participant(id="p7", age="18_plus")])
+    assert older.recomputed_from is None
+    assert stored(database, "full").ages == {"18_plus": 1}
+
+
+def test_a_reply_is_stored_and_its_target_is_whom_it_answers(
+    rooms: LiveRooms, database: Database, classifier: ConversationClassifier
+) -> None:
+    turns = [
+        Turn(id=str(i), speaker=name, text="well well", seconds=float(i), language="en")
+        for i, name in enumerate(("A", "B", "C"))
+    ]
+    turns.append(Turn(id="3", speaker="D", text="oh no", reply_to="1", seconds=3, language="en"))
+    told = [rooms.append("room", [turn]).heard[0]["target"] for turn in turns]
+    assert told[-1] == "B"
+    assert rooms.append("room", turns[3:]).duplicates == ("3",)
+    late = [turns[i] for i in (3, 0, 2, 1)]
+    for turn in late:
+        rooms.append("late", [turn])
+    assert stored(database, "late").state == stored(database, "room").state
+    with pytest.raises(TurnConflict, match="reply_to"):
+        rooms.append("room", [turns[3].model_copy(update={"reply_to": "0"})])

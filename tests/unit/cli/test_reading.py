@@ -94,6 +94,28 @@ def test_a_transcript_becomes_one_item_with_turns_and_speakers(tmp_path: Path) -
     ]
 
 
+def test_every_voice_of_a_transcript_is_heard_and_a_bad_caption_costs_itself(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "room-8.vtt"
+    file.write_text(
+        "WEBVTT\r\n\r\n00:01.000 --> 00:03.000\r\n<v Mei>hello <v Tom>and hello\r\n\r\n"
+        "00:0x.000 --> 00:06.000\r\nlost\r\n\r\n00:07.000 --> 00:08.000\r\nAna: good evening\r\n",
+        newline="",
+    )
+    bad, item = ItemFile(file).rows()
+    assert isinstance(bad, BadRow)
+    assert isinstance(item, Item)
+    assert bad.line == 6
+    assert [(t.speaker, t.text) for t in item.turns] == [
+        ("Mei", "hello"), ("Tom", "and hello"), ("Ana", "good evening")
+    ]  # fmt: skip
+    file.write_text("no transcript at all")
+    [bad] = ItemFile(file).rows()
+    assert isinstance(bad, BadRow)
+    assert "WEBVTT" in bad.message
+
+
 def test_image_paths_are_relative_to_the_file_that_names_them(tmp_path: Path) -> None:
     file = tmp_path / "items.jsonl"
     file.write_text('{"id": "1", "image": "photos/a.jpg"}\n')

@@ -24,7 +24,7 @@ from moderation.classifiers.conversation.model import (
 )
 from moderation.classifiers.conversation.raid import phrase_of
 from moderation.classifiers.conversation.targets import Floor, target_of
-from moderation.classifiers.conversation.transcript import in_order, transcript_of
+from moderation.classifiers.conversation.transcript import MINORS, in_order, transcript_of
 from moderation.errors import ModelUnavailable
 from moderation.items import AgeBracket, Author, Item, Turn
 
@@ -52,7 +52,9 @@ def found(
     state = ConversationState()
     for turn in turns:
         state.add(turn, known, NOTHING, {})
-    return {finding.name.split(".")[1]: finding for finding in state.findings(model, known)}
+    has_minor = any(person.age in MINORS for person in people)
+    findings = state.findings(model, has_minor=has_minor)
+    return {finding.name.split(".")[1]: finding for finding in findings}
 
 
 def new_accounts(*names: str) -> list[Participant]:
@@ -246,3 +248,16 @@ def test_the_state_stays_small_in_a_room_of_thousands() -> None:
         turn = said(f"speaker {i}", f"word {i} " * 40, float(i), harassment=0.6, self_harm=0.6)
         state.add(turn, {}, NOTHING, {})
     assert len(as_json(state)) < 40_000
+
+
+def test_a_reply_is_aimed_at_whom_it_answers() -> None:
+    floor = Floor()
+    for number, name in enumerate(("ana", "bo", "cy")):
+        floor.add(name, None, f"t{number}")
+    assert target_of("@bo that is rubbish", "cy", floor, "t0") == "ana"
+    assert target_of("@bo that is rubbish", "cy", floor, "t2") == "bo"  # to themselves
+    assert target_of("that is rubbish", "cy", floor, "gone") == "ana"  # who opened it
+    for number in range(200):
+        floor.add("bo", None, f"more {number}")
+    assert floor.speaker_of("t0") is None
+    assert floor.speaker_of("more 199") == "bo"
