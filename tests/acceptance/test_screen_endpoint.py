@@ -226,6 +226,8 @@ def test_health_tells_models_policy_and_database(service: RunningService) -> Non
     body = httpx.get(f"{service.url}/healthz").json()
     assert body["status"] == "ok"
     assert body["models"]["text"]
+    assert body["runtimes"]["text"]["runtime"]
+    assert body["runtimes"]["text"]["cascade"]
     assert len(body["policy"]) >= 16
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from moderation.classifiers.base import LocatedText, Prepared
 from moderation.classifiers.matching.phrase_matcher import PhraseHit, PhraseMatcher
@@ -101,19 +100,14 @@ class KnownPhraseClassifier:
         _, matcher, categories = self._current()
         if not categories:
             return [[] for _ in batch]
-        now = datetime.now(UTC)
         return [
-            [signal for text in entry.texts for signal in self._of_text(matcher, text, now)]
+            [signal for text in entry.texts for signal in self._of_text(matcher, text)]
             for entry in batch
         ]
 
-    def _of_text(
-        self, matcher: PhraseMatcher, located: LocatedText, now: datetime
-    ) -> Iterator[Signal]:
+    def _of_text(self, matcher: PhraseMatcher, located: LocatedText) -> Iterator[Signal]:
         for found in find_phrases(matcher, located.text, located.language):
             entry = found.hit.phrase
-            if not entry.is_live(now):
-                continue
             where = span(located.text, found.start, found.end)
             match = BankMatch(bank=BANK, entry=str(entry.id), distance=0)
             boxes = () if located.box is None else (located.box,)

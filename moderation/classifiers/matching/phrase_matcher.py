@@ -12,6 +12,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import rjieba
 from ahocorasick_rs import AhoCorasick
@@ -51,6 +52,7 @@ class PhraseMatcher:
 
     def find(self, text: str, language: str = "und") -> list[PhraseHit]:
         """Hits in order, each phrase at most once; of phrases within a found one, the longest.
+        Phrases that have expired do not count, and hide none.
 
         Args:
             text: as written.
@@ -59,6 +61,7 @@ class PhraseMatcher:
         if self._automaton is None:
             return []
         evened = folded(text)
+        now = datetime.now(UTC)
         matches = self._automaton.find_matches_as_indexes(evened.text, overlapping=True)
         candidates = sorted(matches[:_MOST_LOOKED_AT], key=lambda m: (m[1], -m[2]))
         hits: list[PhraseHit] = []
@@ -67,7 +70,11 @@ class PhraseMatcher:
         for number, start, end in candidates:
             if end <= reached:
                 continue
-            fitting = list(self._fitting(self._forms[number], evened, start, end, language))
+            fitting = [
+                phrase
+                for phrase in self._fitting(self._forms[number], evened, start, end, language)
+                if phrase.is_live(now)
+            ]
             for phrase in fitting:
                 if phrase.id not in seen and len(hits) < _MOST:
                     seen.add(phrase.id)

@@ -56,13 +56,19 @@ class HuggingFaceClassifier:
             ) from error
         if not self._tokenizer.is_fast:
             raise ModelUnavailable(f"{source}: has no fast tokenizer (tokenizer.json)")
+        if self._tokenizer.pad_token is None:
+            raise ModelUnavailable(f"{source}: its tokenizer has no padding token (pad_token)")
         self._model = model.eval().requires_grad_(False)
         self._columns = _columns(source, model.config.id2label, labels)
         self.name = name
         revision = str(getattr(model.config, "_commit_hash", None) or "local")
         self.version = f"{Path(source).name}@{revision[:12]}"
         self.categories = frozenset(self._columns)
-        self._several = model.config.problem_type == "multi_label_classification"
+        # A single output has nothing to be weighed against: softmax would always say 1.
+        self._several = (
+            model.config.problem_type == "multi_label_classification"
+            or model.config.num_labels == 1
+        )
         longest = getattr(model.config, "max_position_embeddings", None) or _LONGEST_WINDOW
         limit = min(int(longest), int(self._tokenizer.model_max_length), _LONGEST_WINDOW)
         # RoBERTa's position table has two rows that no token uses.
@@ -81,6 +87,8 @@ class HuggingFaceClassifier:
         probabilities = self._probabilities([ids for _, ids, _, _ in windows])
         result: list[list[Signal]] = [[] for _ in batch]
         for n, (i, text) in enumerate(texts):
+            if len(text.text) > LONGEST_TEXT:
+                result[i].append(self._partly_read(text))
             own = [at for at, window in enumerate(windows) if window[0] == n]
             for category, columns in self._columns.items():
                 scores = probabilities[own][:, columns].sum(axis=1).clip(0.0, 1.0)
@@ -102,6 +110,16 @@ class HuggingFaceClassifier:
             evidence=evidence if probability >= _SHOWN_FROM else (),
             model=self.name,
             model_version=self.version,
+        )
+
+    def _partly_read(self, text: LocatedText) -> Signal:
+        return Signal(
+            name=f"{self.name}.partly_read",
+            probability=1.0,
+            part=text.part,
+            model=self.name,
+            model_version=self.version,
+            note=f"{len(text.text)} characters; only the first {LONGEST_TEXT} were read, in part",
         )
 
     def _windows(self, text: str) -> list[tuple[list[int], int, int]]:

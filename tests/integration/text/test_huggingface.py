@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,17 @@ def test_it_is_evaluated_beside_the_shipped_one(tiny_model: Path, tmp_path: Path
     _, second = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
     assert second["model"].startswith(tiny_model.name)
     assert second["cells"][0]["average_precision"]["value"] > 0.9
+
+
+def test_a_single_output_is_a_probability_and_what_was_not_read_is_told(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "one"))
+    model = BertForSequenceClassification.from_pretrained(
+        folder, id2label={0: "nasty"}, problem_type="regression", ignore_mismatched_sizes=True
+    )
+    model.save_pretrained(folder)
+    classifier = HuggingFaceClassifier(str(folder), {"nasty": "toxicity"})
+    (long,) = classifier.classify([prepared("good day " * 5_000)])
+    assert [signal.name for signal in long] == ["text.partly_read", "text.toxicity"]
+    assert 0.05 < long[1].probability < 0.95

@@ -184,3 +184,13 @@ def test_a_trial_tells_what_a_phrase_would_hit_before_it_is_kept() -> None:
 def test_hostile_text_has_few_hits(unit: str) -> None:
     phrases = matcher("ab", "abab", "ab ab", "微信", "微信微信", anywhere=True)
     assert len(find_phrases(phrases, unit * 100_000)) <= 20
+
+
+def test_an_expired_phrase_hides_no_shorter_one_that_is_in_force() -> None:
+    long = NewPhrase("cheap watches here", "spam", "a test", expires_at=NOW - timedelta(days=4000))
+    phrases = [
+        Phrase(1, long, "", NOW),
+        Phrase(2, NewPhrase("cheap watches", "spam", "x"), "", NOW),
+    ]
+    hits = PhraseMatcher(phrases).find("cheap watches here", "en")
+    assert [hit.phrase.id for hit in hits] == [2]
