@@ -327,7 +327,7 @@ def main() -> None:
     train: list[Example] = []
     held: list[Example] = []
     if options.data is not None:
-        train = read_all(reader, transcripts(options.data, "train", 200, 0.1))
+        train = read_all(reader, transcripts(options.data, "train", 200, 0.3))
         held = read_all(reader, transcripts(options.data, options.split, options.transcripts, 1.0))
     classifier = ConversationClassifier(reader, ConversationModel(FOLDER, reader.weights_sha256))
     print("\n".join(report(seed, train, held, options.split, reader.outputs, classifier)))

@@ -11,7 +11,7 @@ from rich.console import Console
 from moderation.settings import Settings
 
 #: Transcripts taken from the data folder, and what one weighs beside one of our own.
-_MOST_TRANSCRIPTS, _TRANSCRIPT_WEIGHT = 200, 0.1
+_MOST_TRANSCRIPTS, _TRANSCRIPT_WEIGHT = 200, 0.3
 
 
 def conversation(
