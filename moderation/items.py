@@ -34,6 +34,9 @@ MAX_TEXT_CHARACTERS = 2_000_000
 #: Most images in one item.
 MAX_IMAGES = 64
 
+#: Most videos in one item: each may keep a worker for a minute.
+MAX_VIDEOS = 8
+
 #: Most turns of one item: minutes of one core. A live conversation has no such end.
 MAX_TURNS = 10_000
 
@@ -280,7 +283,7 @@ class Item(_Part):
     surface: Surface = Surface.POST
     texts: tuple[TextSegment, ...] = ()
     images: Annotated[tuple[ImagePart, ...], Field(max_length=MAX_IMAGES)] = ()
-    videos: tuple[VideoPart, ...] = ()
+    videos: Annotated[tuple[VideoPart, ...], Field(max_length=MAX_VIDEOS)] = ()
     turns: tuple[Turn, ...] = ()
     participants: tuple[Participant, ...] = ()  #: of the turns; those who never spoke, too
     author: Author = Author()
