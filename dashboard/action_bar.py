@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import streamlit as st
 
-from dashboard import connection, sidebar, templates, wording
+from dashboard import connection, more_window, sidebar, templates, wording
 from dashboard import session as sessions
 from dashboard.session import LastDecision, Message, Session
 from moderation.errors import ModerationError
@@ -20,6 +20,7 @@ KEYS: Mapping[str, str] = MappingProxyType(
     {
         "escalate": "e",
         "skip": "s",
+        "more": "m",
         "undo": "u",
         "help": "h",
         "reveal": "b",
@@ -33,6 +34,7 @@ KEY_WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "escalate": ("Escalate", "A senior reviewer decides."),
         "skip": ("Skip", "Somebody else looks at it; one more key says why."),
+        "more": ("More", "Comment, second opinion, another queue, or wait for somebody outside."),
         "undo": ("Undo", "Take the last decision back, for five minutes."),
         "reveal": ("Reveal, blur", "All pictures of the item."),
         "grey": ("Grey, colours", "All pictures, from now on."),
@@ -64,6 +66,8 @@ def show(case: CaseFile, person: Session) -> None:
             _buttons(case, person)
     if person.overlay == "skip":
         _skip_window(person)
+    elif person.overlay == "more":
+        more_window.show(case, person)
     elif person.overlay == "help":
         _help_window()
 
@@ -128,7 +132,7 @@ def _buttons(case: CaseFile, person: Session) -> None:
         args=(person, case.job),
     )
     st.space("stretch")
-    for name in ("skip", "help"):
+    for name in ("skip", "more", "help"):
         st.button(
             wording.plain(name),
             key=name,

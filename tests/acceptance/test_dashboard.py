@@ -278,6 +278,49 @@ def test_a_skipped_item_goes_to_somebody_else(desk: Desk, visit: Visit) -> None:
     expect(other.get_by_text("The rule is not clear to me")).to_be_visible()
 
 
+def test_a_reviewer_comments_and_lets_an_item_wait_for_somebody_outside(
+    desk: Desk, visit: Visit
+) -> None:
+    page = visit(desk, name="lin")
+    first = start(page)
+    page.keyboard.press("m")
+    window = page.get_by_role("dialog")
+    window.get_by_label("Note").fill("the link is dead")
+    window.get_by_role("button", name="Leave a comment").click()
+    expect(window).not_to_be_visible()
+    expect(page.get_by_text("the link is dead").first).to_be_visible()
+    assert item(page) == first
+    page.keyboard.press("m")
+    window.get_by_label("Note").fill("asked the author")
+    window.get_by_role("button", name="Pause").click()
+    next_item(page, first)
+    with desk.database() as database:
+        [row] = Queue(database).paused()
+    assert (row["item_id"], row["note"]) == (first, "asked the author")
+
+
+def test_a_reviewer_moves_an_item_and_asks_for_a_second_opinion(desk: Desk, visit: Visit) -> None:
+    page = visit(desk, name="lin")
+    first = start(page)
+    page.keyboard.press("m")
+    window = page.get_by_role("dialog")
+    window.get_by_label("Your own view").click()
+    page.get_by_role("option", name="Limit").click()
+    window.get_by_role("button", name="Ask for a second opinion").click()
+    next_item(page, first)
+    page.keyboard.press("m")
+    window.get_by_label("Another queue").fill("legal")
+    page.keyboard.press("Enter")
+    window.get_by_role("button", name="Move it there").click()
+    # It may come again: who moved it works on the other queue, too.
+    expect(window).not_to_be_visible()
+    with desk.database() as database:
+        [look] = Queue(database).decisions_of("lin")
+        queues = {row["queue"] for row in Queue(database).waiting_counts()}
+    assert (look.action, look.final) == ("limit", False)
+    assert "legal" in queues
+
+
 def test_a_lost_lease_is_told_and_nothing_is_decided(desk: Desk, visit: Visit) -> None:
     page = visit(desk, name="lin")
     start(page)
