@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -51,6 +51,14 @@ def _rules() -> QueueRules:
     return QueueRules.of(Settings().queue_rules)
 
 
+_JOB = ("job", "item", "queue", "language", "severity")
+
+
+def _job_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    named = (escape(row["item_id"]), escape(row["queue"]), row["language"])
+    return (str(row["job_id"]), *named, f"P{row['severity']}")
+
+
 def _show(table: Table, nothing: str) -> None:
     Console().print(table if table.row_count else nothing)
 
@@ -78,16 +86,9 @@ def overdue(
         queue = Queue(opened, _rules())
         queue.tend()
         rows = queue.breaches(limit=limit)
-    table = Table("job", "item", "queue", "language", "severity", "minutes over")
+    table = Table(*_JOB, "minutes over")
     for row in rows:
-        table.add_row(
-            str(row["job_id"]),
-            escape(row["item_id"]),
-            escape(row["queue"]),
-            row["language"],
-            f"P{row['severity']}",
-            f"{row['minutes_over']:.0f}",
-        )
+        table.add_row(*_job_cells(row), f"{row['minutes_over']:.0f}")
     _show(table, "Nothing is overdue.")
 
 
@@ -96,17 +97,9 @@ def paused(database: DatabaseUrl = None) -> None:
     """What waits for somebody outside, with its clock stopped; the longest first."""
     with open_database(database) as opened:
         rows = Queue(opened).paused()
-    table = Table("job", "item", "queue", "language", "severity", "hours", "note")
+    table = Table(*_JOB, "hours", "note")
     for row in rows:
-        table.add_row(
-            str(row["job_id"]),
-            escape(row["item_id"]),
-            escape(row["queue"]),
-            row["language"],
-            f"P{row['severity']}",
-            f"{row['hours']:.1f}",
-            escape(row["note"]),
-        )
+        table.add_row(*_job_cells(row), f"{row['hours']:.1f}", escape(row["note"]))
     _show(table, "Nothing is paused.")
 
 
