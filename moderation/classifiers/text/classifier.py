@@ -16,7 +16,7 @@ from moderation.classifiers.text.evidence import locate, place_of, span
 from moderation.classifiers.text.model import ENCOURAGEMENT, MODELS_FOLDER, ScoredText, TextModel
 from moderation.classifiers.text.normalise import Reading, readings
 from moderation.classifiers.text.remembered import Remembered
-from moderation.classifiers.text.windows import LONGEST_TEXT
+from moderation.classifiers.text.windows import LONGEST_TEXT, partly_read
 from moderation.settings import Settings
 from moderation.signals import SelfHarmAspect, Signal, TextSpan
 
@@ -227,7 +227,7 @@ class TextClassifier:
     def _signals(self, parts: list[_Part]) -> list[Signal]:
         if not parts:
             return []
-        signals = [self._partly_read(p.text) for p in parts if len(p.text.text) > LONGEST_TEXT]
+        signals = [partly_read(self, p.text) for p in parts if len(p.text.text) > LONGEST_TEXT]
         strongest = np.stack([part.scored.best for part in parts]).argmax(axis=0)
         for position, part in enumerate(parts):
             for column, category in self._columns:
@@ -258,16 +258,6 @@ class TextClassifier:
             return None
         encouraged = float(score.best[self._encouragement]) >= 0.5
         return SelfHarmAspect.ENCOURAGEMENT if encouraged else SelfHarmAspect.DISTRESS
-
-    def _partly_read(self, text: LocatedText) -> Signal:
-        return Signal(
-            name=f"{self.name}.partly_read",
-            probability=1.0,
-            part=text.part,
-            model=self.name,
-            model_version=self.version,
-            note=f"{len(text.text)} characters; only the first {LONGEST_TEXT} were read, in part",
-        )
 
 
 def _asked(text: LocatedText) -> _Asked:

@@ -16,7 +16,12 @@ import torch
 
 from moderation.classifiers.base import LocatedText, Prepared
 from moderation.classifiers.text.evidence import span
-from moderation.classifiers.text.windows import LONGEST_TEXT, MOST_WINDOWS, readable
+from moderation.classifiers.text.windows import (
+    LONGEST_TEXT,
+    MOST_WINDOWS,
+    partly_read,
+    readable,
+)
 from moderation.errors import ModelUnavailable
 from moderation.settings import Settings
 from moderation.signals import Signal
@@ -88,7 +93,7 @@ class HuggingFaceClassifier:
         result: list[list[Signal]] = [[] for _ in batch]
         for n, (i, text) in enumerate(texts):
             if len(text.text) > LONGEST_TEXT:
-                result[i].append(self._partly_read(text))
+                result[i].append(partly_read(self, text))
             own = [at for at, window in enumerate(windows) if window[0] == n]
             for category, columns in self._columns.items():
                 scores = probabilities[own][:, columns].sum(axis=1).clip(0.0, 1.0)
@@ -110,16 +115,6 @@ class HuggingFaceClassifier:
             evidence=evidence if probability >= _SHOWN_FROM else (),
             model=self.name,
             model_version=self.version,
-        )
-
-    def _partly_read(self, text: LocatedText) -> Signal:
-        return Signal(
-            name=f"{self.name}.partly_read",
-            probability=1.0,
-            part=text.part,
-            model=self.name,
-            model_version=self.version,
-            note=f"{len(text.text)} characters; only the first {LONGEST_TEXT} were read, in part",
         )
 
     def _windows(self, text: str) -> list[tuple[list[int], int, int]]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from moderation.classifiers.base import Classifier, LocatedText
 from moderation.classifiers.text.tokenizer import BOS, EOS, Tokenizer
+from moderation.signals import Signal
 
 #: Characters of one text that are read at most; more is reported, not read.
 LONGEST_TEXT = 40_000
@@ -25,6 +27,18 @@ class Window:
     ids: list[int]
     start: int
     end: int
+
+
+def partly_read(classifier: Classifier, text: LocatedText) -> Signal:
+    """What a classifier notes about a text of more than `LONGEST_TEXT` characters."""
+    return Signal(
+        name=f"{classifier.name}.partly_read",
+        probability=1.0,
+        part=text.part,
+        model=classifier.name,
+        model_version=classifier.version,
+        note=f"{len(text.text)} characters; only the first {LONGEST_TEXT} were read, in part",
+    )
 
 
 def readable(text: str) -> str:
