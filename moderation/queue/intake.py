@@ -19,6 +19,13 @@ from moderation.classifiers.matching.near_duplicates import hash_of_signal
 from moderation.items import Item
 from moderation.queue import clusters, sampling
 from moderation.queue.drafts import JobDraft, draft_job
+from moderation.queue.known_items import (
+    hold_items,
+    models_of,
+    newest_assessments,
+    policies_of,
+    with_any_job,
+)
 from moderation.queue.near_copies import Likeness, picture_keys
 from moderation.queue.opening import Copyable, open_jobs, route
 from moderation.queue.priority import after_reports, opening_weight
@@ -174,7 +181,7 @@ def _store(session: Session, entries: Sequence[_Entry], now: float) -> None:
         entry.key, fresh = keys[entry.prepared.item.id, entry.prepared.content_hash]
         entry.is_new = fresh and entry.key not in seen
         seen.add(entry.key)
-    known_models = _models_of(session, [e.key for e in entries if not e.is_new])
+    known_models = models_of(session, [e.key for e in entries if not e.is_new])
     assessed: set[int] = set()
     for entry in entries:
         models = dict(entry.screening.assessment.models)
@@ -189,7 +196,7 @@ def _store(session: Session, entries: Sequence[_Entry], now: float) -> None:
     )
     _mark_judged_anew(session, entries)
     to_judge = [e for e in entries if e.assess or e.judge_again]
-    ids = _newest_assessments(session, [e.key for e in to_judge])
+    ids = newest_assessments(session, [e.key for e in to_judge])
     insert_rows(
         session,
         StoredVerdict,
@@ -213,14 +220,14 @@ def _shadows_of_resent(
     missing = _without_shadow(session, tried, now)
     if not missing:
         return []
-    _hold_items(session, sorted({row["item_key"] for row in missing}))
+    hold_items(session, sorted({row["item_key"] for row in missing}))
     return _without_shadow(session, tried, now)
 
 
 def _without_shadow(
     session: Session, tried: Mapping[int, _Entry], now: float
 ) -> list[dict[str, Any]]:
-    ids = _newest_assessments(session, list(tried))
+    ids = newest_assessments(session, list(tried))
     wanted = [r for key, e in tried.items() for r in shadow_rows(e.screening, key, ids[key], now)]
     known: set[tuple[int, int, str]] = set()
     for start in range(0, len(tried), 500):
@@ -235,20 +242,14 @@ def _mark_judged_anew(session: Session, entries: Sequence[_Entry]) -> None:
     """Once per content: what was judged last, for some region, by another policy or not at all."""
     done = {e.key for e in entries if e.assess}
     others = {e.key: e for e in reversed(entries) if e.key not in done}
-    known = _policies_of(session, list(others))
+    known = policies_of(session, list(others))
     changed = sorted(key for key, e in others.items() if _by_other_rules(e, known))
     if not changed:
         return
-    _hold_items(session, changed)
-    known = _policies_of(session, changed)
+    hold_items(session, changed)
+    known = policies_of(session, changed)
     for key in changed:
         others[key].judge_again = _by_other_rules(others[key], known)
-
-
-def _hold_items(session: Session, keys: Sequence[int]) -> None:
-    """Another process may be about to store the same; it shows once the items are held."""
-    query = select(col(StoredItem.key)).where(col(StoredItem.key).in_(keys))
-    session.execute(query.order_by(col(StoredItem.key)).with_for_update(key_share=True)).all()
 
 
 def _by_other_rules(entry: _Entry, known: Mapping[tuple[int, str], str]) -> bool:
@@ -256,47 +257,6 @@ def _by_other_rules(entry: _Entry, known: Mapping[tuple[int, str], str]) -> bool
         known.get((entry.key, region)) != verdict.policy_hash
         for region, verdict in entry.screening.verdicts.items()
     )
-
-
-def _policies_of(session: Session, keys: Sequence[int]) -> dict[tuple[int, str], str]:
-    """(item, region) → hash of the policy that judged it last."""
-    found: dict[tuple[int, str], str] = {}
-    for start in range(0, len(keys), 500):
-        query = (
-            select(
-                col(StoredVerdict.item_key),
-                col(StoredVerdict.region),
-                col(StoredVerdict.policy_hash),
-            )
-            .where(col(StoredVerdict.item_key).in_(keys[start : start + 500]))
-            .order_by(col(StoredVerdict.id))
-        )
-        found |= {(key, region): name for key, region, name in session.execute(query)}
-    return found
-
-
-def _models_of(session: Session, keys: Sequence[int]) -> dict[int, dict[str, str]]:
-    found: dict[int, dict[str, str]] = {}
-    for start in range(0, len(keys), 500):
-        query = (
-            select(col(StoredAssessment.item_key), col(StoredAssessment.models))
-            .where(col(StoredAssessment.item_key).in_(keys[start : start + 500]))
-            .order_by(col(StoredAssessment.id))
-        )
-        found |= dict(session.execute(query).all())
-    return found
-
-
-def _newest_assessments(session: Session, keys: Sequence[int]) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for start in range(0, len(keys), 500):
-        query = (
-            select(col(StoredAssessment.item_key), col(StoredAssessment.id))
-            .where(col(StoredAssessment.item_key).in_(keys[start : start + 500]))
-            .order_by(col(StoredAssessment.id))
-        )
-        found |= dict(session.execute(query).all())
-    return found
 
 
 def _verdict_row(
@@ -319,7 +279,7 @@ def _verdict_row(
 
 def _open_jobs(session: Session, entries: Sequence[_Entry], now: float, rules: QueueRules) -> None:
     waiting = _waiting_jobs(session, [e.prepared.item.id for e in entries])
-    seen_before = _with_any_job(session, [e.key for e in entries if e.judge_again])
+    seen_before = with_any_job(session, [e.key for e in entries if e.judge_again])
     drafts: dict[str, tuple[_Entry, JobDraft]] = {}
     reports: list[tuple[_Entry, dict[str, Any]]] = []
     for entry in entries:
@@ -349,15 +309,6 @@ def _open_jobs(session: Session, entries: Sequence[_Entry], now: float, rules: Q
             drafts[item.id] = (entry, draft)
     _insert_jobs(session, list(drafts.values()), now, rules)
     insert_rows(session, StoredReport, [row | {"job_id": entry.job_id} for entry, row in reports])
-
-
-def _with_any_job(session: Session, keys: Sequence[int]) -> set[int]:
-    """Those of these items that a person was ever asked about."""
-    found: set[int] = set()
-    for start in range(0, len(keys), 500):
-        query = select(col(Job.item_key)).where(col(Job.item_key).in_(keys[start : start + 500]))
-        found |= set(session.execute(query).scalars())
-    return found
 
 
 def _its_job(jobs: Sequence[Job], item_key: int) -> Job | None:
