@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from moderation.queue.exposure import DiaryEntry, diary_sql, read_diary
 from moderation.queue.rules import QueueRules
-from moderation.records.database import Database, driver_sql
+from moderation.records.database import Database, driver_sql, packed, unpacked
 from moderation.records.errors import NotFound
 from moderation.records.people_tables import Reviewer
 
@@ -49,10 +49,13 @@ def read_claimant(
         "urgent": rules.appeal_urgent_hours * 3600,
     }
     connection = session.connection()
-    row = connection.exec_driver_sql(_statement(connection.dialect.name), values).first()
+    dialect = connection.dialect.name
+    row = connection.exec_driver_sql(_statement(dialect), values).first()
     if row is None:
         raise NotFound(f"no reviewer {reviewer_id!r}; `moderation reviewers list` shows all")
-    now, newest_route, newest_decision, leases_ended, clocks_ended, urgent, diary, *columns = row
+    now, newest_route, newest_decision, leases_ended, clocks_ended, urgent, diary, *columns = (
+        unpacked(dialect, row)
+    )
     plain, lists = columns[: len(_PLAIN)], columns[len(_PLAIN) :]
     person = _person(tuple(plain), tuple(lists))
     if person.disabled_at is not None:
@@ -84,20 +87,31 @@ def _statement(dialect: str) -> str:
             "COALESCE(CAST(:now AS float8), CAST(extract(epoch FROM clock_timestamp()) AS float8))"
         )
     # Lists as text on both databases, so that equal rows give the person that is known already.
-    names = ", ".join([f"r.{name}" for name in _PLAIN] + [f"CAST(r.{n} AS text)" for n in _LISTS])
+    names = [f"r.{name}" for name in _PLAIN] + [f"CAST(r.{n} AS text)" for n in _LISTS]
     ended = "SELECT lease_until FROM jobs WHERE state = 'claimed' AND lease_until IS NOT NULL"
     # Only names of columns are put together here, never a value.
+    told = (
+        "t.now",
+        "(SELECT max(id) FROM routes)",
+        "(SELECT id FROM decisions WHERE reviewer_id = r.id ORDER BY decided_at DESC LIMIT 1)",
+        # The ends of indexes: looked up, however much waits or is held.
+        (
+            f"COALESCE(({ended} ORDER BY lease_until LIMIT 1) < t.now, FALSE) "
+            f"OR COALESCE(({ended} ORDER BY lease_until DESC LIMIT 1) > t.now + :ahead, FALSE)"
+        ),
+        (
+            "COALESCE((SELECT due_at FROM jobs WHERE breached_at IS NULL "
+            "AND state IN ('open', 'claimed') ORDER BY due_at LIMIT 1) < t.now, FALSE)"
+        ),
+        (
+            "COALESCE((SELECT due_at FROM jobs WHERE kind = 'appeal' AND state = 'open' "
+            "AND lane = 2 ORDER BY due_at LIMIT 1) < t.now + :urgent, FALSE)"
+        ),
+        f"({diary_sql(dialect)} WHERE reviewer_id = r.id AND at > t.now - 86400)",
+        *names,
+    )
     return driver_sql(
         dialect,
-        "SELECT t.now, (SELECT max(id) FROM routes), "  # noqa: S608
-        "(SELECT id FROM decisions WHERE reviewer_id = r.id ORDER BY decided_at DESC LIMIT 1), "
-        # The ends of indexes: looked up, however much waits or is held.
-        f"COALESCE(({ended} ORDER BY lease_until LIMIT 1) < t.now, FALSE) "
-        f"OR COALESCE(({ended} ORDER BY lease_until DESC LIMIT 1) > t.now + :ahead, FALSE), "
-        "COALESCE((SELECT due_at FROM jobs WHERE breached_at IS NULL "
-        "AND state IN ('open', 'claimed') ORDER BY due_at LIMIT 1) < t.now, FALSE), "
-        "COALESCE((SELECT due_at FROM jobs WHERE kind = 'appeal' AND state = 'open' AND lane = 2 "
-        "ORDER BY due_at LIMIT 1) < t.now + :urgent, FALSE), "
-        f"({diary_sql(dialect)} WHERE reviewer_id = r.id AND at > t.now - 86400), "
-        f"{names} FROM reviewers r CROSS JOIN (SELECT {now} AS now) t WHERE r.id = :me",
+        f"SELECT {packed(dialect, told)} "  # noqa: S608
+        f"FROM reviewers r CROSS JOIN (SELECT {now} AS now) t WHERE r.id = :me",
     )

@@ -24,7 +24,7 @@ from moderation.queue.errors import LeaseLost
 from moderation.queue.filters import Filters, category_not_in, conditions, list_values
 from moderation.queue.priority import PRIORITY_COLUMNS, PRIORITY_SQL
 from moderation.queue.routing import Pile
-from moderation.records.database import driver_sql
+from moderation.records.database import driver_sql, packed, unpacked
 from moderation.records.item_store import insert_rows
 from moderation.records.people_tables import Reviewer
 from moderation.records.queue_tables import IS_CLAIMED, Job, JobEvent, JobKind, JobState
@@ -173,7 +173,7 @@ def take(
         return None
     if dialect == "sqlite":
         connection.exec_driver_sql(_SQLITE_EVENT, {"id": row[0], **values})
-    *columns, item_id, surface = row
+    *columns, item_id, surface = unpacked(dialect, row)
     job = SimpleNamespace(**dict(zip(_JOB_COLUMNS, columns, strict=True)), **claim)
     if isinstance(job.parts, str):
         job.parts = json.loads(job.parts)
@@ -271,6 +271,7 @@ def _postgresql_claim(turns: Sequence[_Turn], mine: str) -> str:
         mine = f"{mine} AND (NOT turn.fresh OR {category_not_in('postgresql', 'rested')})"
     heaviest, most_urgent = _probes("pile.route", "turn.lane", mine)
     ranked = ", ".join(("id", *PRIORITY_COLUMNS))
+    told = [*(f"claimed.{name}" for name in _JOB_COLUMNS), "i.id", "i.surface"]
     # Numbered arrays, because the planner knows their order: a turn is looked at only when the one
     # before gave nothing, and candidates are locked one after the other, the best first.
     return (
@@ -289,8 +290,7 @@ def _postgresql_claim(turns: Sequence[_Turn], mine: str) -> str:
         "noted AS (INSERT INTO job_events (job_id, at, actor, kind, detail) "
         "SELECT id, CAST(:now AS float8), CAST(:holder AS text), 'claimed', "
         "json_build_object('claim', CAST(:claim_number AS int)) FROM claimed) "
-        f"SELECT {', '.join(f'claimed.{name}' for name in _JOB_COLUMNS)}, i.id, i.surface "
-        "FROM claimed JOIN items i ON i.key = claimed.item_key"
+        f"SELECT {packed('postgresql', told)} FROM claimed JOIN items i ON i.key = claimed.item_key"
     )
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlmodel import Session, col
 
 from moderation.queue import (
@@ -28,7 +27,7 @@ from moderation.queue.routing import Routing, Wish
 from moderation.queue.rules import QueueRules
 from moderation.queue.settling import Look, correct_decision, settle_look
 from moderation.records import audit
-from moderation.records.database import Database
+from moderation.records.database import Database, driver_sql
 from moderation.records.errors import NotFound
 from moderation.records.people import load_reviewer
 from moderation.records.people_tables import Reviewer
@@ -39,7 +38,7 @@ _PRESENCE_EVERY = 60.0
 
 #: Breached clocks are noted by claims at most this often, in seconds, and so few in one claim that
 #: it does not wait for them; `tend` notes many.
-_NOTE_EVERY = 0.1
+_NOTE_EVERY = 0.5
 _NOTED_BY_CLAIM, _NOTED_BY_TEND = 4, 500
 
 
@@ -133,7 +132,7 @@ class Queue:
             ]
 
     def heartbeat(self, claimed: ClaimedJob) -> ClaimedJob:
-        """Renew the lease.
+        """Renew the lease; the job as it stands now, for it may have become more urgent.
 
         Raises:
             LeaseLost: it ran out already.
@@ -143,7 +142,7 @@ class Queue:
             job = claiming.held_job(session, claimed, now)
             job.lease_until = now + self.rules.lease_seconds
             session.add(job)
-            return replace(claimed, lease_until=job.lease_until)
+            return handing_out.renewed(session, job, claimed, now)
 
     def open_case(self, claimed: ClaimedJob) -> CaseFile:
         """Everything about a job in hand: item, assessment, verdicts, thread, media, the author's
@@ -379,9 +378,10 @@ class Queue:
 
     def _mark_present(self, session: Session, person: Reviewer, now: float) -> None:
         if person.last_active_at is None or abs(now - person.last_active_at) > _PRESENCE_EVERY:
-            session.execute(
-                update(Reviewer).where(col(Reviewer.id) == person.id).values(last_active_at=now)
-            )
+            connection = session.connection()
+            sql = "UPDATE reviewers SET last_active_at = :now WHERE id = :me"
+            values = {"now": now, "me": person.id}
+            connection.exec_driver_sql(driver_sql(connection.dialect.name, sql), values)
 
     def _decision(self, session: Session, decision: Decision | int) -> Decision:
         wanted = decision if isinstance(decision, int) else decision.id

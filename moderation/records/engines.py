@@ -127,7 +127,9 @@ def postgresql_engine(url: URL, *, brief: bool = False) -> Engine:
     Raises:
         DatabaseUnavailable: the driver is not installed.
     """
-    options = (*_OPTIONS, *_BRIEF) if brief else _OPTIONS
+    settings = " ".join(f"-c {option}" for option in ((*_OPTIONS, *_BRIEF) if brief else _OPTIONS))
+    # Else the first five runs on each connection are planned one by one.
+    prepared = {"prepare_threshold": 0} if brief else {}
     try:
         engine = create_engine(
             url,
@@ -137,7 +139,7 @@ def postgresql_engine(url: URL, *, brief: bool = False) -> Engine:
             pool_use_lifo=True,
             json_serializer=_json,
             isolation_level="AUTOCOMMIT" if brief else "READ COMMITTED",
-            connect_args={"options": " ".join(f"-c {option}" for option in options)},
+            connect_args={"options": settings, **prepared},
         )
     except (NoSuchModuleError, ModuleNotFoundError):
         raise DatabaseUnavailable(
