@@ -2,7 +2,8 @@
 
 Of the rows that COLD's training part calls offensive, which were found by keywords and a model,
 six in ten attack nobody when they are read one by one: they mention groups, ask, or speak against
-prejudice. The files in ``seed/reread`` hold, per source, the SHA-256 of a text and how it was read;
+prejudice. Where the two readings differ on a text that does not speak against prejudice, people
+would too, so its target lies between them. The files in ``seed/reread`` hold, per source, the SHA-256 of a text and how it was read;
 no text is kept there.
 """
 
@@ -26,6 +27,9 @@ READINGS: Mapping[str, Mapping[str, float]] = {
     "harmless": {"toxicity": 0.0, "harassment": 0.0, "hate": 0.0},
 }
 
+#: Of a text that was called toxic first and harmless then.
+DISPUTED: Mapping[str, float] = {"toxicity": 0.5, "hate": 0.35, "harassment": 0.0}
+
 
 def reread(rows: Iterable[LabelledText], *, unread: bool = True) -> Iterator[LabelledText]:
     """The rows with labels as they were read again; for training and calibration, never for tests.
@@ -39,8 +43,11 @@ def reread(rows: Iterable[LabelledText], *, unread: bool = True) -> Iterator[Lab
     """
     for row in rows:
         readings = _readings(row.source)
-        labels = READINGS.get(readings.get(digest(row.text), ""))
+        reading = readings.get(digest(row.text), "")
+        labels = READINGS.get(reading)
         if labels is not None:
+            if reading == "harmless" and row.labels.get("toxicity"):
+                labels = DISPUTED
             yield replace(row, labels=labels, weak=_others(row), source=f"{row.source}_reread")
         elif not readings or (unread and not row.labels.get("toxicity")):
             yield row

@@ -12,7 +12,7 @@ import pyarrow.parquet as parquet
 import pytest
 from pyarrow import Table
 
-from moderation.tuning.rereading import READINGS, digest, reread
+from moderation.tuning.rereading import DISPUTED, READINGS, digest, reread
 from moderation.tuning.training import loss_of
 from moderation.tuning.training_evasion import disguise, vary_placeholders
 from moderation.tuning.training_mixture import Mixture
@@ -146,7 +146,11 @@ def test_rows_that_were_read_again_carry_the_second_reading(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "reread").mkdir()
-    readings = {"about a group": "group", "a question": "harmless"}
+    readings = {
+        "about a group": "group",
+        "a question": "harmless",
+        "an answer to prejudice": "against_prejudice",
+    }
     lines = [f"{digest(text)},{reading}" for text, reading in readings.items()]
     (tmp_path / "reread" / "forum.csv").write_text("\n".join(["sha256,reading", *lines, ""]))
     monkeypatch.setattr("moderation.tuning.rereading.SEED_FOLDER", tmp_path)
@@ -154,18 +158,20 @@ def test_rows_that_were_read_again_carry_the_second_reading(
     rows = [
         LabelledText("about a group", "zh", "forum", fine, {"hate": 0.0, "spam": 0.0}),
         LabelledText("a question", "zh", "forum", toxic),
+        LabelledText("an answer to prejudice", "zh", "forum", toxic),
         LabelledText("called toxic, read by nobody", "zh", "forum", toxic),
         LabelledText("called harmless, read by nobody", "zh", "forum", fine),
         LabelledText("of another source", "zh", "elsewhere", toxic),
     ]
-    group, question, unread, other = reread(rows)
+    group, question, answer, unread, other = reread(rows)
     assert group.labels == {"toxicity": 1.0, "hate": 1.0}
     assert group.weak == {"spam": 0.0}
-    assert question.labels == {"toxicity": 0.0, "harassment": 0.0, "hate": 0.0}
-    assert {group.source, question.source} == {"forum_reread"}
-    assert unread == rows[3]
-    assert other == rows[4]
-    assert len(list(reread(rows, unread=False))) == 3
+    assert question.labels == DISPUTED
+    assert answer.labels == {"toxicity": 0.0, "harassment": 0.0, "hate": 0.0}
+    assert {group.source, question.source, answer.source} == {"forum_reread"}
+    assert unread == rows[4]
+    assert other == rows[5]
+    assert len(list(reread(rows, unread=False))) == 4
 
 
 def test_every_second_reading_is_one_of_four() -> None:
