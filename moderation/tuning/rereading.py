@@ -3,8 +3,8 @@
 Of the rows that COLD's training part calls offensive, which were found by keywords and a model,
 six in ten attack nobody when they are read one by one: they mention groups, ask, or speak against
 prejudice. Where the two readings differ on a text that does not speak against prejudice, people
-would too, so its target lies between them. The files in ``seed/reread`` hold, per source, the SHA-256 of a text and how it was read;
-no text is kept there.
+would too, so its target lies between them. The files in ``seed/reread`` hold, per source, the
+SHA-256 of a text and how it was read; no text is kept there.
 """
 
 from __future__ import annotations
