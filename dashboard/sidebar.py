@@ -11,7 +11,7 @@ from dashboard import session as sessions
 from dashboard.session import Session
 from moderation.errors import ModerationError
 from moderation.items import ISO_REGIONS, Surface
-from moderation.queue import LeaseLost, Standing, own_standing
+from moderation.queue import ClaimedJob, LeaseLost, Standing, own_standing
 from moderation.queue import take_break as record_break
 from moderation.queue.backlog import Backlog, backlog
 from moderation.records.people import change_reviewer
@@ -189,6 +189,10 @@ def leave(person: Session) -> None:
     sessions.end()
 
 
+def _place(job: ClaimedJob) -> tuple[str, int, int]:
+    return job.queue, job.lane, job.severity
+
+
 @st.fragment(run_every=HEARTBEAT_SECONDS)
 def _lease() -> None:
     person = sessions.current()
@@ -199,8 +203,9 @@ def _lease() -> None:
         person.working = False
         person.tell("info", "You were away for a while, so the item went back into its queue.")
         st.rerun()
+    before = person.claimed
     try:
-        person.claimed = connection.queue().heartbeat(person.claimed)
+        person.claimed = connection.queue().heartbeat(before)
     except LeaseLost as lost:
         person.hold(None)
         person.working = False
@@ -209,4 +214,9 @@ def _lease() -> None:
     except ModerationError as error:
         st.html(str(templates.render("lease_trouble", message=str(error))))
         return
+    if _place(person.claimed) != _place(before):
+        # Read again: what is severe now is noted as a read of sensitive content.
+        person.case = None
+        person.tell("warning", f"This item became more urgent: {person.claimed.why[0]}.")
+        st.rerun()
     templates.show("lease", until=wording.time_of_day(person.claimed.lease_until))

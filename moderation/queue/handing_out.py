@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlmodel import Session
 
@@ -87,6 +88,17 @@ def describe(
     pile = Pile(job.route_id, route.queue, route.language)
     notes = [note] if note else []
     return _described(session, Taken(job, item.id, item.surface), pile, now, notes, prompts)
+
+
+def renewed(session: Session, job: Job, claimed: ClaimedJob, now: float) -> ClaimedJob:
+    """A job whose lease was renewed: what became more urgent meanwhile shows, and its near-copies
+    stay those that the holder was shown."""
+    lease_until = job.lease_until or now
+    route = session.get_one(Route, job.route_id)
+    if (route.queue, job.lane, job.severity) == (claimed.queue, claimed.lane, claimed.severity):
+        return replace(claimed, lease_until=lease_until)
+    fresh = describe(session, job, now, None, ())
+    return replace(fresh, members=claimed.members, prompts=claimed.prompts)
 
 
 def _described(

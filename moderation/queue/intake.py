@@ -17,7 +17,7 @@ from sqlmodel import Session, col
 
 from moderation.classifiers.matching.near_duplicates import hash_of_signal
 from moderation.items import Item
-from moderation.queue import clusters, sampling
+from moderation.queue import clusters, raising, sampling
 from moderation.queue.drafts import JobDraft, draft_job
 from moderation.queue.known_items import (
     hold_items,
@@ -48,7 +48,7 @@ from moderation.records.item_tables import (
     StoredVerdict,
 )
 from moderation.records.people import primary_language
-from moderation.records.queue_tables import Job, JobEvent, JobKind, JobState, Route
+from moderation.records.queue_tables import Job, JobEvent, JobKind, JobState
 from moderation.records.rollout_tables import ShadowVerdict
 from moderation.signals import Assessment
 
@@ -282,6 +282,7 @@ def _open_jobs(session: Session, entries: Sequence[_Entry], now: float, rules: Q
     seen_before = with_any_job(session, [e.key for e in entries if e.judge_again])
     drafts: dict[str, tuple[_Entry, JobDraft]] = {}
     reports: list[tuple[_Entry, dict[str, Any]]] = []
+    rises: list[raising.Rise] = []
     for entry in entries:
         item = entry.prepared.item
         if item.id in drafts:
@@ -304,11 +305,12 @@ def _open_jobs(session: Session, entries: Sequence[_Entry], now: float, rules: Q
             entry.job_id = job.id if job is not None else None
         elif job is not None and draft.kind == JobKind.REVIEW and not _is_behind(job, entry):
             entry.job_id = job.id
-            _merge(session, job, entry, draft, now, rules, told_before)
+            rises += _merge(session, job, entry, draft, now, rules, told_before)
         else:
             drafts[item.id] = (entry, draft)
     _insert_jobs(session, list(drafts.values()), now, rules)
     insert_rows(session, StoredReport, [row | {"job_id": entry.job_id} for entry, row in reports])
+    raising.write_audit(session, rises, now)
 
 
 def _its_job(jobs: Sequence[Job], item_key: int) -> Job | None:
@@ -404,15 +406,19 @@ def _merge(
     now: float,
     rules: QueueRules,
     told_before: bool,
-) -> None:
-    """A report or an edit joins the waiting job: its parts can rise, and its clock can shorten."""
+) -> list[raising.Rise]:
+    """A report or an edit joins the waiting job: its parts can rise, its clock can shorten, and it
+    can move into a more severe queue. The jobs that rose."""
     is_edit = job.item_key != entry.key
     is_report = entry.prepared.item.report is not None and not told_before
     if is_edit:
         # The reviewer must judge what stands there now, not what stood there before.
         clusters.leave(session, job, now)
+    before = raising.Place.of(session, job)
+    queue = before.queue_after(draft.queue, draft.lane, draft.severity)
     values = _risen(job, draft, is_report) | {
         "min_seniority": max(job.min_seniority, rules.min_seniority(draft)),
+        "route_id": route(session, queue, entry.language if is_edit else before.language),
     }
     if job.round == 1:
         values["reviews_needed"] = max(job.reviews_needed, rules.reviews_needed(draft))
@@ -421,7 +427,6 @@ def _merge(
         copyable = _copyable(entry.prepared)
         values |= {
             "item_key": entry.key,
-            "route_id": route(session, _queue_of(session, job), entry.language),
             "cluster_key": copyable.key if copyable is not None else None,
         }
         detail["edited"] = True
@@ -434,8 +439,8 @@ def _merge(
     session.refresh(job)
     if is_edit and job.state == JobState.OPEN:
         _group_again(session, job, entry, now)
-    elif job.state == JobState.GROUPED:
-        clusters.lift_leader(session, job)
+    by = raising.cause(entry.prepared.item, is_edit)
+    return raising.rise(session, job, before, by, now)
 
 
 def _risen(job: Job, draft: JobDraft, is_report: bool) -> dict[str, Any]:
@@ -478,13 +483,6 @@ def _risen(job: Job, draft: JobDraft, is_report: bool) -> dict[str, Any]:
         "weight": opening_weight(severity, probability, views, minutes, reliability),
         "parts": parts,
     }
-
-
-def _queue_of(session: Session, job: Job) -> str:
-    found: str = session.execute(
-        select(col(Route.queue)).where(col(Route.id) == job.route_id)
-    ).scalar_one()
-    return found
 
 
 def _group_again(session: Session, job: Job, entry: _Entry, now: float) -> None:

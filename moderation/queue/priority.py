@@ -115,7 +115,7 @@ def priority(job: Any, now: float) -> float:
 def explain(job: Any, now: float) -> list[str]:
     """Why this job comes now, in words, most important first."""
     parts: Mapping[str, Any] = job.parts or {}
-    why = [_lane_words(job.lane, parts), _harm_words(job)]
+    why = [_lane_words(job.lane, parts), *(parts.get("raised") or []), _harm_words(job)]
     why += _report_words(job, parts)
     why.append(_reach_words(job, parts, now))
     why.append(_clock_words(job, now))
