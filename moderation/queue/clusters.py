@@ -95,6 +95,16 @@ def forget(session: Session, job_ids: Sequence[int]) -> None:
     )
 
 
+def remember(session: Session, job: Job) -> None:
+    """A job that waits (again) and rides on nobody is found by near-copies that come from now on."""
+    item = session.get(StoredItem, job.item_key)
+    if item is None or job.cluster_key is None or job.round != 1 or job.kind != JobKind.REVIEW:
+        return
+    likeness = Likeness.of(item.snapshot, item.near_keys)
+    if likeness is not None:
+        _store_bands(session, [(job.id or 0, *pair) for pair in set(likeness.bands())])
+
+
 def _store_bands(session: Session, rows: Sequence[tuple[int, int, int]]) -> None:
     if not rows:
         return
@@ -371,10 +381,7 @@ def promote(session: Session, leader_id: int, now: float) -> None:
         job.leader_id = first.id
         session.add(job)
         _strengthen(session, first, job)
-    item = session.get(StoredItem, first.item_key)
-    likeness = Likeness.of(item.snapshot, item.near_keys) if item is not None else None
-    if likeness is not None:
-        _store_bands(session, [(first.id or 0, *pair) for pair in set(likeness.bands())])
+    remember(session, first)
     insert_rows(
         session,
         JobEvent,

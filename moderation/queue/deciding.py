@@ -315,6 +315,7 @@ def undo(session: Session, decision: Decision, now: float, window: float) -> lis
     job.round = decision.round
     session.add(job)
     session.flush()
+    clusters.remember(session, job)
     return undone
 
 

@@ -161,6 +161,31 @@ def test_a_near_copy_of_a_decided_item_waits_for_itself(small_house: House) -> N
     assert house.claim("lin").job_id == late.job_id
 
 
+def test_after_an_undo_near_copies_find_their_cluster_again(house: House) -> None:
+    house.reviewer("lin")
+    first = house.post(LONG)
+    house.post(LONG.replace("today", "this morning"))
+    claimed = house.queue.undo(house.queue.decide(house.claim("lin"), "unavailable"), "lin")
+    late = house.post(LONG.replace("today", "on Monday"))
+    assert house.queue.claim("lin") is None  # it does not wait by itself
+    house.queue.release(claimed)
+    again = house.claim("lin")
+    assert (again.job_id, len(again.members)) == (first.job_id, 2)
+    assert late.job_id in {member.job_id for member in again.members}
+
+
+def test_after_an_undo_resized_pictures_find_their_cluster_again(small_house: House) -> None:
+    house = small_house
+    house.reviewer("lin")
+    picture = _scene(1)
+    first = house.post_pictures(picture)
+    claimed = house.queue.undo(house.queue.decide(house.claim("lin"), "allow"), "lin")
+    house.post_pictures(picture.resize((200, 150), Image.Resampling.BICUBIC))
+    house.queue.release(claimed)
+    again = house.claim("lin")
+    assert (again.job_id, len(again.members)) == (first.job_id, 1)
+
+
 def _scene(seed: int) -> Image.Image:
     """An invented picture with enough structure to be recognised."""
     chance = np.random.default_rng(seed)
