@@ -1,4 +1,5 @@
-"""A real PostgreSQL server for the tests, started once, with a fresh database for each test."""
+"""What many tests need and is slow to make: a real PostgreSQL server with a fresh database for each
+test, and small models."""
 
 from __future__ import annotations
 
@@ -8,6 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+
+@pytest.fixture(scope="session")
+def tiny_text_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a small Hugging Face model that has learnt one thing: "bad" is nasty."""
+    from tests.integration.tiny_models import write_tiny_text_model
+
+    folder = tmp_path_factory.mktemp("tiny")
+    write_tiny_text_model(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from moderation.settings import Settings
 from moderation.signals import TextSpan
 from moderation.taxonomy import CATEGORY_IDS
 
-#: Those that run by default; others need a model that their user names.
+#: Those that run by default, and a model that its user names.
 FACTORIES: dict[str, Callable[[Settings], Classifier]] = {
     name: factory
     for name, factory in registered_factories().items()
@@ -28,8 +29,16 @@ TEXTS = (
 )
 
 
-@pytest.fixture(scope="module", params=sorted(FACTORIES))
-def classifier(request: pytest.FixtureRequest) -> Classifier:
+_NAMED_FOLDER = "text from a folder"
+
+
+@pytest.fixture(scope="module", params=[*sorted(FACTORIES), _NAMED_FOLDER])
+def classifier(request: pytest.FixtureRequest, tiny_text_model: Path) -> Classifier:
+    if request.param == _NAMED_FOLDER:
+        settings = Settings(
+            text_model=str(tiny_text_model), text_model_labels='{"nasty": "toxicity"}'
+        )
+        return FACTORIES["text"](settings)
     return FACTORIES[request.param](Settings())
 
 

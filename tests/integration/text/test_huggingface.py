@@ -7,13 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
 import typer
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
-from tokenizers.processors import TemplateProcessing
-from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+from transformers import BertForSequenceClassification
 from typer.testing import CliRunner
 
 from moderation.classifiers.base import LocatedText, Prepared
@@ -26,40 +21,6 @@ from moderation.items import Item
 from moderation.settings import Settings
 
 
-@pytest.fixture(scope="module")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of two small layers that has learnt one thing: "bad" is toxic."""
-    folder = tmp_path_factory.mktemp("tiny")
-    words = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "good", "bad", "day", "cat", "dog", "sun"]
-    raw = Tokenizer(WordLevel({w: i for i, w in enumerate(words)}, unk_token="[UNK]"))
-    raw.pre_tokenizer = Whitespace()
-    raw.post_processor = TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
-    )
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=raw, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]",
-        sep_token="[SEP]", model_max_length=32,
-    )  # fmt: skip
-    torch.manual_seed(1)
-    model = BertForSequenceClassification(
-        BertConfig(
-            vocab_size=len(words), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-            intermediate_size=64, max_position_embeddings=32, num_labels=2,
-            id2label={0: "fine", 1: "nasty"}, label2id={"fine": 0, "nasty": 1},
-        )
-    )  # fmt: skip
-    ids = torch.randint(4, len(words), (256, 8), generator=torch.Generator().manual_seed(2))
-    labels = (ids == 5).any(dim=1).long()
-    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    for _ in range(60):
-        optimizer.zero_grad()
-        model(input_ids=ids, labels=labels).loss.backward()
-        optimizer.step()
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
 def prepared(content: str) -> Prepared:
     return Prepared(
         item=Item.from_row({"id": "a", "text": "x"}), texts=(LocatedText(content, "text:0"),)
@@ -70,8 +31,8 @@ def configured(folder: Path, labels: str) -> Settings:
     return Settings(text_model=str(folder), text_model_labels=labels)
 
 
-def test_a_named_folder_replaces_the_shipped_model(tiny_model: Path) -> None:
-    classifier = text(configured(tiny_model, '{"nasty": "toxicity"}'))
+def test_a_named_folder_replaces_the_shipped_model(tiny_text_model: Path) -> None:
+    classifier = text(configured(tiny_text_model, '{"nasty": "toxicity"}'))
     assert isinstance(classifier, HuggingFaceClassifier)
     assert classifier.categories == {"toxicity"}
     bad, good = classifier.classify([prepared("cat bad sun"), prepared("cat good sun")])
@@ -79,14 +40,14 @@ def test_a_named_folder_replaces_the_shipped_model(tiny_model: Path) -> None:
     assert bad[0].evidence
 
 
-def test_the_worst_window_of_a_long_text_counts(tiny_model: Path) -> None:
-    classifier = HuggingFaceClassifier(str(tiny_model), {"nasty": "toxicity"})
+def test_the_worst_window_of_a_long_text_counts(tiny_text_model: Path) -> None:
+    classifier = HuggingFaceClassifier(str(tiny_text_model), {"nasty": "toxicity"})
     (signals,) = classifier.classify([prepared("good day " * 60 + "bad " + "sun cat " * 60)])
     assert signals[0].probability > 0.5
 
 
-def test_company_in_the_batch_changes_nothing(tiny_model: Path) -> None:
-    classifier = HuggingFaceClassifier(str(tiny_model), {"nasty": "toxicity"})
+def test_company_in_the_batch_changes_nothing(tiny_text_model: Path) -> None:
+    classifier = HuggingFaceClassifier(str(tiny_text_model), {"nasty": "toxicity"})
     alone = classifier.classify([prepared("bad dog")])[0][0].probability
     company = [prepared("good day " * n) for n in range(1, 12)]
     together = classifier.classify([*company, prepared("bad dog")])[-1][0].probability
@@ -102,9 +63,9 @@ def test_company_in_the_batch_changes_nothing(tiny_model: Path) -> None:
         ('{"nasty": "rudeness"}', "which is no category"),
     ],
 )
-def test_a_wrong_label_map_is_explained(tiny_model: Path, labels: str, message: str) -> None:
+def test_a_wrong_label_map_is_explained(tiny_text_model: Path, labels: str, message: str) -> None:
     with pytest.raises(ModelUnavailable, match=message):
-        text(configured(tiny_model, labels))
+        text(configured(tiny_text_model, labels))
 
 
 def test_a_folder_that_holds_no_model_is_explained(tmp_path: Path) -> None:
@@ -117,8 +78,8 @@ def with_second(folder: Path, **changes: str) -> Settings:
     return Settings.model_validate(named | {"text_second_band": "0.0,0.6"} | changes)
 
 
-def test_a_second_model_decides_where_the_first_is_unsure(tiny_model: Path) -> None:
-    settings = with_second(tiny_model)
+def test_a_second_model_decides_where_the_first_is_unsure(tiny_text_model: Path) -> None:
+    settings = with_second(tiny_text_model)
     alone = text(Settings())
     both = text(settings)
     assert isinstance(both, SecondOpinion)
@@ -141,12 +102,12 @@ def test_a_second_model_decides_where_the_first_is_unsure(tiny_model: Path) -> N
 
 
 @pytest.mark.parametrize("band", ["", "0.5", "0.7,0.3", "a,b", "0.2,1.5"])
-def test_a_wrong_band_is_explained(tiny_model: Path, band: str) -> None:
+def test_a_wrong_band_is_explained(tiny_text_model: Path, band: str) -> None:
     with pytest.raises(ModelUnavailable, match="must be two probabilities"):
-        text(with_second(tiny_model, text_second_band=band))
+        text(with_second(tiny_text_model, text_second_band=band))
 
 
-def test_it_is_evaluated_beside_the_shipped_one(tiny_model: Path, tmp_path: Path) -> None:
+def test_it_is_evaluated_beside_the_shipped_one(tiny_text_model: Path, tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     lines = [f"{day} cat {n},{int(day == 'bad')}" for n in range(12) for day in ("good", "bad")]
     path.write_text("text,toxicity\n" + "\n".join(lines), encoding="utf-8")
@@ -154,19 +115,19 @@ def test_it_is_evaluated_beside_the_shipped_one(tiny_model: Path, tmp_path: Path
     app.command()(evaluate)
     found = CliRunner().invoke(
         app,
-        [str(path), "--against", str(tiny_model), "--against-labels", '{"nasty": "toxicity"}',
+        [str(path), "--against", str(tiny_text_model), "--against-labels", '{"nasty": "toxicity"}',
          "--output", str(tmp_path), "--resamples", "5", "--no-identity"],
     )  # fmt: skip
     assert found.exit_code == 0, found.output
     _, second = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
-    assert second["model"].startswith(tiny_model.name)
+    assert second["model"].startswith(tiny_text_model.name)
     assert second["cells"][0]["average_precision"]["value"] > 0.9
 
 
 def test_a_single_output_is_a_probability_and_what_was_not_read_is_told(
-    tiny_model: Path, tmp_path: Path
+    tiny_text_model: Path, tmp_path: Path
 ) -> None:
-    folder = Path(shutil.copytree(tiny_model, tmp_path / "one"))
+    folder = Path(shutil.copytree(tiny_text_model, tmp_path / "one"))
     model = BertForSequenceClassification.from_pretrained(
         folder, id2label={0: "nasty"}, problem_type="regression", ignore_mismatched_sizes=True
     )
