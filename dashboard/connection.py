@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.pictures import Pictures
+from moderation.classifiers.text.language import LanguageIdentifier
 from moderation.policy import PackSet
 from moderation.queue import Queue, QueueRules
 from moderation.records.database import Database, open_database
@@ -46,6 +47,12 @@ def pictures() -> Pictures:
 def gloss() -> ChineseGloss:
     """The Chinese dictionary, read when it is first needed."""
     return ChineseGloss()
+
+
+@st.cache_resource(show_spinner=False)
+def languages() -> LanguageIdentifier:
+    """Tells the languages of a text's runs."""
+    return LanguageIdentifier()
 
 
 @st.cache_resource(show_spinner=False)

@@ -88,6 +88,7 @@ def _written(
         name=templates.plain_name(name),
         title=name == "title",
         language=language,
+        mixture=reading_help.mixture(text, language),
         labels=seen.labels[:4],
         notes=seen.notes[:3],
         body=show_text(text, seen.highlights, shown=shown),

@@ -19,6 +19,9 @@ from moderation.translation.gloss import ATTRIBUTION, can_gloss
 
 _log = logging.getLogger(__name__)
 
+#: Least share of a text's letters for a language to be named beside it.
+_TOLD = 0.1
+
 
 def show(part: str, text: str, language: str, person: Session) -> None:
     """Below a text, what helps to read it; nothing for a language that the reviewer reads.
@@ -67,6 +70,14 @@ def gloss(text: str, language: str) -> list[GlossedWord]:
     except TranslationUnavailable as error:
         _log.warning("no gloss: %s", error)
         return []
+
+
+def mixture(text: str, language: str) -> list[tuple[str, float]]:
+    """The languages that a text mixes, with their shares of its letters; empty for one in
+    ``language`` alone."""
+    found = [(tag, share) for tag, share in connection.languages().shares(text) if share >= _TOLD]
+    alone = {primary_language(tag) for tag, _ in found} <= {primary_language(language)}
+    return [] if alone else found
 
 
 def _translate(part: str, text: str, language: str, person: Session) -> None:

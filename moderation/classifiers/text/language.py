@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.util import find_spec
@@ -154,9 +154,8 @@ class LanguageIdentifier:
         counts = Counter(script for script in map(script_of, clean) if script)
         if not counts:
             return LanguageGuess(UNKNOWN, 0.0)
-        # A Chinese character says about as much as a short word; two Latin letters say little.
-        weight = {s: n * (2.5 if s in {"Hani", "Hang", "Kana"} else 1.0) for s, n in counts.items()}
-        if counts["Kana"] and counts["Kana"] >= 0.1 * counts["Hani"]:
+        weight = {script: n * _weight(script) for script, n in counts.items()}
+        if _is_japanese(counts):
             weight["Kana"] += weight.pop("Hani", 0.0)
         main = max(weight, key=lambda script: weight[script])
         language, probability = self._in_script(main, clean)
@@ -181,10 +180,29 @@ class LanguageIdentifier:
         if not bounds:
             return []
         ends = [start for start, _ in bounds[1:]] + [min(len(text), LONGEST)]
+        japanese = _is_japanese(Counter(map(script_of, text[:LONGEST])))
         return [
-            LanguageRun(start, end, script, self._in_script(script, text[start:end])[0])
+            LanguageRun(
+                start,
+                end,
+                script,
+                "ja"
+                if japanese and script == "Hani"
+                else self._in_script(script, text[start:end])[0],
+            )
             for (start, script), end in zip(bounds, ends, strict=True)
         ]
+
+    def shares(self, text: str) -> list[tuple[str, float]]:
+        """Languages of the text's runs with their shares of it, the largest first; runs too short
+        to tell are left out, so that the shares may add up to less than 1."""
+        weights: Counter[str] = Counter()
+        total = 0.0
+        for run in self.runs(text):
+            letters = sum(script_of(c) == run.script for c in text[run.start : run.end])
+            weights[run.language] += letters * _weight(run.script)
+            total += letters * _weight(run.script)
+        return [(tag, n / total) for tag, n in weights.most_common() if tag != UNKNOWN]
 
     def _in_script(self, script: str, text: str) -> tuple[str, float]:
         if script == "Hani":
@@ -228,6 +246,16 @@ class LanguageIdentifier:
 
 
 @lru_cache(maxsize=1 << 16)
+def _weight(script: str) -> float:
+    """A Chinese character says about as much as a short word; two Latin letters say little."""
+    return 2.5 if script in {"Hani", "Hang", "Kana"} else 1.0
+
+
+def _is_japanese(scripts: Mapping[str, int]) -> bool:
+    kana = scripts.get("Kana", 0)
+    return kana > 0 and kana >= 0.1 * scripts.get("Hani", 0)
+
+
 def script_of(character: str) -> str:
     """ISO 15924 code of a letter's script (kana together as ``Kana``), empty for anything else."""
     code = ord(character)

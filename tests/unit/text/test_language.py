@@ -59,6 +59,15 @@ def test_a_mixed_line_is_cut_into_runs_that_cover_it() -> None:
     assert [run.script for run in runs] == ["Hani", "Latn", "Hani", "Latn", "Hani"]
 
 
+def test_the_languages_of_a_mixed_line_have_shares() -> None:
+    [(first, most), (second, rest)] = IDENTIFIER.shares("这家店 really good, 下次还来")
+    assert (first, second) == ("zh", "en")
+    assert most > rest > 0.2
+    assert most + rest == pytest.approx(1)
+    assert IDENTIFIER.shares(LINES["ja"]) == [("ja", 1.0)]  # not Chinese where kanji stand
+    assert IDENTIFIER.shares("12:30 !!") == []
+
+
 def test_the_two_ways_of_writing_chinese_are_told_apart() -> None:
     assert chinese_variant("這個東西多少錢") == "Hant"
     assert chinese_variant("这个东西多少钱") == "Hans"
