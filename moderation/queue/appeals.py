@@ -3,6 +3,9 @@ and what was taken is given back."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import select, update
 from sqlmodel import Session, col
 
@@ -58,9 +61,7 @@ def open_appeal(
         DecisionRefused: too late, appealed already, superseded, or not theirs to appeal.
     """
     rules = rules or QueueRules()
-    _check_opener(opened_by)
-    with database.write() as session:
-        now = database.now(session)
+    with _opened(database, opened_by) as (session, now):
         decision = session.get(Decision, decision_id, with_for_update=True)
         if decision is None:
             raise NotFound(f"no decision {decision_id}")
@@ -105,9 +106,7 @@ def appeal_item(
             theirs to appeal.
     """
     rules = rules or QueueRules()
-    _check_opener(opened_by)
-    with database.write() as session:
-        now = database.now(session)
+    with _opened(database, opened_by) as (session, now):
         found = automatic.read_automatic(session, item_id, opened_by)
         _refuse_late(found.given_at, f"the verdict about item {item_id}", now, rules)
         _refuse_action(found.action, opened_by)
@@ -130,9 +129,13 @@ def appeal_item(
         return _lodge(session, decision, job_id, opened_by, reason, now)
 
 
-def _check_opener(opened_by: str) -> None:
+@contextmanager
+def _opened(database: Database, opened_by: str) -> Iterator[tuple[Session, float]]:
+    """How every appeal begins: by somebody who may open one, in one transaction, now."""
     if opened_by not in {"author", "reporter"}:
         raise DecisionRefused("an appeal is opened by the author or by a reporter")
+    with database.write() as session:
+        yield session, database.now(session)
 
 
 def _open_job(

@@ -96,7 +96,7 @@ def forget(session: Session, job_ids: Sequence[int]) -> None:
 
 
 def remember(session: Session, job: Job) -> None:
-    """A job that waits (again) and rides on nobody is found by near-copies that come from now on."""
+    """A job that waits (again) is found by near-copies that come from now on."""
     item = session.get(StoredItem, job.item_key)
     if item is None or job.cluster_key is None or job.round != 1 or job.kind != JobKind.REVIEW:
         return

@@ -1,24 +1,25 @@
 """From a screening to the records and, where a person is asked, to a job.
 
 Screening the same content twice changes nothing. Under a newer policy it gets new verdicts beside
-its assessment, which may bring its waiting job forward or open its first one, and never a second. A
-report on an item that waits already joins its open job; an edited item takes its waiting job along.
+its assessment, which may bring its waiting job forward (`merging.py`) or open its first one, and
+never a second.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from moderation.classifiers.matching.near_duplicates import hash_of_signal
 from moderation.items import Item
-from moderation.queue import clusters, raising, sampling
+from moderation.queue import merging, raising, sampling
 from moderation.queue.drafts import JobDraft, draft_job
+from moderation.queue.entries import Entry, ScreeningLike, VerdictLike
 from moderation.queue.known_items import (
     hold_items,
     models_of,
@@ -26,9 +27,8 @@ from moderation.queue.known_items import (
     policies_of,
     with_any_job,
 )
-from moderation.queue.near_copies import Likeness, picture_keys
-from moderation.queue.opening import Copyable, open_jobs, route
-from moderation.queue.priority import after_reports, opening_weight
+from moderation.queue.near_copies import picture_keys
+from moderation.queue.opening import open_jobs
 from moderation.queue.rules import QueueRules
 from moderation.queue.shadows import shadow_rows
 from moderation.records.database import Database
@@ -43,44 +43,16 @@ from moderation.records.item_store import (
 from moderation.records.item_tables import (
     Reporter,
     StoredAssessment,
-    StoredItem,
     StoredReport,
     StoredVerdict,
 )
 from moderation.records.people import primary_language
-from moderation.records.queue_tables import Job, JobEvent, JobKind, JobState
+from moderation.records.queue_tables import JobKind
 from moderation.records.rollout_tables import ShadowVerdict
 from moderation.signals import Assessment
 
 #: How often a batch is stored anew when another process was faster with one of its items.
 _ATTEMPTS = 4
-
-
-class VerdictLike(Protocol):
-    """What the records need of a `moderation.policy.Verdict`."""
-
-    @property
-    def action(self) -> str: ...
-    @property
-    def needs_review(self) -> bool: ...
-    @property
-    def queue(self) -> str | None: ...
-    @property
-    def severity(self) -> Any: ...
-    @property
-    def sla_minutes(self) -> int | None: ...
-    @property
-    def policy_hash(self) -> str: ...
-    def model_dump(self, *, mode: str) -> dict[str, Any]: ...
-
-
-class ScreeningLike(Protocol):
-    """What the records need of a `moderation.screening.Screening`."""
-
-    @property
-    def assessment(self) -> Assessment: ...
-    @property
-    def verdicts(self) -> Mapping[str, Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +62,6 @@ class Recorded:
     item_key: int
     is_new: bool  #: False: this content was stored before
     job_id: int | None  #: the job that waits for a person, if one does
-
-
-@dataclass(slots=True)
-class _Entry:
-    prepared: PreparedItem
-    screening: ScreeningLike
-    reporter_id: str
-    language: str
-    key: int = 0
-    is_new: bool = False
-    assess: bool = False
-    judge_again: bool = False  #: assessed before, by the same models; judged by other rules now
-    job_id: int | None = None
 
 
 def record_screening(
@@ -140,7 +99,7 @@ def record_screenings(
     rules = rules or QueueRules()
     reporters = reporter_ids or [""] * len(screenings)
     entries = [
-        _Entry(
+        Entry(
             _with_picture_hashes(prepare_item(database.media, item), screening.assessment),
             screening,
             reporter or (item.report.reporter_id if item.report else ""),
@@ -168,13 +127,7 @@ def _with_picture_hashes(prepared: PreparedItem, assessment: Assessment) -> Prep
     return replace(prepared, near_keys=(*prepared.near_keys, *picture_keys(found)))
 
 
-def _copyable(prepared: PreparedItem) -> Copyable | None:
-    if prepared.cluster_key is None:
-        return None
-    return Copyable(prepared.cluster_key, Likeness.of(prepared.snapshot, prepared.near_keys))
-
-
-def _store(session: Session, entries: Sequence[_Entry], now: float) -> None:
+def _store(session: Session, entries: Sequence[Entry], now: float) -> None:
     keys = insert_items(session, [(e.prepared, e.language) for e in entries], now)
     seen: set[int] = set()
     for entry in entries:
@@ -213,7 +166,7 @@ def _store(session: Session, entries: Sequence[_Entry], now: float) -> None:
 
 
 def _shadows_of_resent(
-    session: Session, entries: Sequence[_Entry], now: float
+    session: Session, entries: Sequence[Entry], now: float
 ) -> list[dict[str, Any]]:
     """What a trial says of content that was judged before it began: once per item and region."""
     tried = {e.key: e for e in reversed(entries) if getattr(e.screening, "shadow", None)}
@@ -225,7 +178,7 @@ def _shadows_of_resent(
 
 
 def _without_shadow(
-    session: Session, tried: Mapping[int, _Entry], now: float
+    session: Session, tried: Mapping[int, Entry], now: float
 ) -> list[dict[str, Any]]:
     ids = newest_assessments(session, list(tried))
     wanted = [r for key, e in tried.items() for r in shadow_rows(e.screening, key, ids[key], now)]
@@ -238,7 +191,7 @@ def _without_shadow(
     return [r for r in wanted if (r["rollout_id"], r["item_key"], r["region"]) not in known]
 
 
-def _mark_judged_anew(session: Session, entries: Sequence[_Entry]) -> None:
+def _mark_judged_anew(session: Session, entries: Sequence[Entry]) -> None:
     """Once per content: what was judged last, for some region, by another policy or not at all."""
     done = {e.key for e in entries if e.assess}
     others = {e.key: e for e in reversed(entries) if e.key not in done}
@@ -252,7 +205,7 @@ def _mark_judged_anew(session: Session, entries: Sequence[_Entry]) -> None:
         others[key].judge_again = _by_other_rules(others[key], known)
 
 
-def _by_other_rules(entry: _Entry, known: Mapping[tuple[int, str], str]) -> bool:
+def _by_other_rules(entry: Entry, known: Mapping[tuple[int, str], str]) -> bool:
     return any(
         known.get((entry.key, region)) != verdict.policy_hash
         for region, verdict in entry.screening.verdicts.items()
@@ -277,11 +230,11 @@ def _verdict_row(
     }
 
 
-def _open_jobs(session: Session, entries: Sequence[_Entry], now: float, rules: QueueRules) -> None:
-    waiting = _waiting_jobs(session, [e.prepared.item.id for e in entries])
+def _open_jobs(session: Session, entries: Sequence[Entry], now: float, rules: QueueRules) -> None:
+    waiting = merging.waiting_jobs(session, [e.prepared.item.id for e in entries])
     seen_before = with_any_job(session, [e.key for e in entries if e.judge_again])
-    drafts: dict[str, tuple[_Entry, JobDraft]] = {}
-    reports: list[tuple[_Entry, dict[str, Any]]] = []
+    drafts: dict[str, tuple[Entry, JobDraft]] = {}
+    reports: list[tuple[Entry, dict[str, Any]]] = []
     rises: list[raising.Rise] = []
     for entry in entries:
         item = entry.prepared.item
@@ -289,90 +242,28 @@ def _open_jobs(session: Session, entries: Sequence[_Entry], now: float, rules: Q
             # A second report on the same item within this batch finds the job of the first.
             _insert_jobs(session, list(drafts.values()), now, rules)
             drafts.clear()
-            waiting |= _waiting_jobs(session, [item.id])
+            waiting |= merging.waiting_jobs(session, [item.id])
         trust = _reliability(session, entry.reporter_id) if item.report else 1.0
         draft = draft_job(item, entry.screening.assessment, entry.screening.verdicts, trust, now)
         if draft is None and entry.is_new:
             draft = sampling.audit_draft(item, entry.screening, rules, now)
-        job = _its_job(waiting.get(item.id, ()), entry.key)
+        job = merging.its_job(waiting.get(item.id, ()), entry.key)
         wanted = entry.is_new or entry.assess or item.report is not None or item.order is not None
         if entry.judge_again and (job is not None or entry.key not in seen_before):
             wanted = True
-        told_before = job is not None and _told_before(session, job, entry, reports)
+        told_before = job is not None and merging.told_before(session, job, entry, reports)
         if item.report is not None:
             reports.append((entry, _report_row(entry, now)))
         if draft is None or not wanted:
             entry.job_id = job.id if job is not None else None
-        elif job is not None and draft.kind == JobKind.REVIEW and not _is_behind(job, entry):
+        elif job is not None and draft.kind == JobKind.REVIEW and not merging.is_behind(job, entry):
             entry.job_id = job.id
-            rises += _merge(session, job, entry, draft, now, rules, told_before)
+            rises += merging.merge(session, job, entry, draft, now, rules, told_before)
         else:
             drafts[item.id] = (entry, draft)
     _insert_jobs(session, list(drafts.values()), now, rules)
     insert_rows(session, StoredReport, [row | {"job_id": entry.job_id} for entry, row in reports])
     raising.write_audit(session, rises, now)
-
-
-def _its_job(jobs: Sequence[Job], item_key: int) -> Job | None:
-    """The job of this very version, or else of the newest one."""
-    return next((job for job in jobs if job.item_key == item_key), jobs[-1] if jobs else None)
-
-
-def _is_behind(job: Job, entry: _Entry) -> bool:
-    """Whether somebody looks at an earlier version now: what is new then waits for itself."""
-    return job.item_key != entry.key and job.state == JobState.CLAIMED
-
-
-def _told_before(
-    session: Session,
-    job: Job,
-    entry: _Entry,
-    reports: Sequence[tuple[_Entry, Mapping[str, Any]]],
-) -> bool:
-    """Whether the same person reported it before: they are heard once."""
-    who = entry.reporter_id
-    if not who or entry.prepared.item.report is None:
-        return False
-    if any(other.job_id == job.id and row["reporter_id"] == who for other, row in reports):
-        return True
-    query = select(col(StoredReport.id)).where(
-        col(StoredReport.item_key) == entry.key,
-        col(StoredReport.job_id) == job.id,
-        col(StoredReport.reporter_id) == who,
-    )
-    return session.execute(query.limit(1)).first() is not None
-
-
-def _waiting_jobs(session: Session, item_ids: Sequence[str]) -> dict[str, list[Job]]:
-    """The jobs that wait for any version of these items, oldest first."""
-    found: dict[str, list[Job]] = {}
-    unique = list(dict.fromkeys(item_ids))
-    for start in range(0, len(unique), 500):
-        some = unique[start : start + 500]
-        # Steps, each by an index; as one join the planner may walk all open jobs.
-        versions = dict(
-            session.execute(
-                select(col(StoredItem.key), col(StoredItem.id)).where(col(StoredItem.id).in_(some))
-            ).all()
-        )
-        waiting = (
-            col(Job.item_key).in_(list(versions)),
-            col(Job.kind) == JobKind.REVIEW,
-            col(Job.state) != JobState.DONE,
-        )
-        ids = session.execute(select(col(Job.id), col(Job.leader_id)).where(*waiting)).all()
-        query = (
-            select(Job)
-            .where(col(Job.id).in_({number for pair in ids for number in pair if number}))
-            # Locked, in one order for all, leaders too: a report may be about to change them.
-            .order_by(col(Job.id))
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        )
-        for job in session.execute(query).scalars().all() if ids else ():
-            if job.item_key in versions and job.state != JobState.DONE:
-                found.setdefault(versions[job.item_key], []).append(job)
-    return found
 
 
 def _reliability(session: Session, reporter_id: str) -> float:
@@ -384,7 +275,7 @@ def _reliability(session: Session, reporter_id: str) -> float:
     return max(0.25, 2 * share)
 
 
-def _report_row(entry: _Entry, now: float) -> dict[str, Any]:
+def _report_row(entry: Entry, now: float) -> dict[str, Any]:
     report = entry.prepared.item.report
     assert report is not None
     return {
@@ -398,115 +289,14 @@ def _report_row(entry: _Entry, now: float) -> dict[str, Any]:
     }
 
 
-def _merge(
-    session: Session,
-    job: Job,
-    entry: _Entry,
-    draft: JobDraft,
-    now: float,
-    rules: QueueRules,
-    told_before: bool,
-) -> list[raising.Rise]:
-    """A report or an edit joins the waiting job: its parts can rise, its clock can shorten, and it
-    can move into a more severe queue. The jobs that rose."""
-    is_edit = job.item_key != entry.key
-    is_report = entry.prepared.item.report is not None and not told_before
-    if is_edit:
-        # The reviewer must judge what stands there now, not what stood there before.
-        clusters.leave(session, job, now)
-    before = raising.Place.of(session, job)
-    queue = before.queue_after(draft.queue, draft.lane, draft.severity)
-    values = _risen(job, draft, is_report) | {
-        "min_seniority": max(job.min_seniority, rules.min_seniority(draft)),
-        "route_id": route(session, queue, entry.language if is_edit else before.language),
-    }
-    if job.round == 1:
-        values["reviews_needed"] = max(job.reviews_needed, rules.reviews_needed(draft))
-    detail: dict[str, Any] = {"reports": values["parts"].get("reports", 0)}
-    if is_edit:
-        copyable = _copyable(entry.prepared)
-        values |= {
-            "item_key": entry.key,
-            "cluster_key": copyable.key if copyable is not None else None,
-        }
-        detail["edited"] = True
-    session.execute(update(Job).where(col(Job.id) == job.id).values(**values))
-    insert_rows(
-        session,
-        JobEvent,
-        [{"job_id": job.id, "at": now, "actor": "", "kind": "merged", "detail": detail}],
-    )
-    session.refresh(job)
-    if is_edit and job.state == JobState.OPEN:
-        _group_again(session, job, entry, now)
-    by = raising.cause(entry.prepared.item, is_edit)
-    return raising.rise(session, job, before, by, now)
-
-
-def _risen(job: Job, draft: JobDraft, is_report: bool) -> dict[str, Any]:
-    parts = dict(job.parts)
-    before = int(parts.get("reports", 0))
-    if is_report:
-        parts["reports"] = before + 1
-    for name in ("lane_reason", "listeners"):
-        if name in draft.parts and (name != "lane_reason" or draft.lane < job.lane):
-            parts[name] = draft.parts[name]
-    for name in ("rules", "notes"):
-        parts[name] = list(dict.fromkeys([*(parts.get(name) or ()), *draft.parts.get(name, ())]))
-    if parts.get("regions") and draft.parts.get("regions"):
-        parts["regions"] = list(dict.fromkeys([*parts["regions"], *draft.parts["regions"]]))
-    parts["surface"] = draft.parts.get("surface", parts.get("surface"))
-    severity = min(job.severity, draft.severity)
-    probability = max(job.probability, draft.probability)
-    reliability = job.reliability
-    if is_report:
-        probability = max(probability, after_reports(job.probability, draft.reliability))
-        # The mean of all who reported it.
-        reliability = (reliability * before + draft.reliability) / (before + 1)
-    known_before = not job.parts.get("reach_assumed")
-    views = (
-        max(job.views_per_minute, draft.views_per_minute)
-        if known_before
-        else draft.views_per_minute
-    )
-    parts["reach_assumed"] = bool(parts.get("reach_assumed") and draft.parts.get("reach_assumed"))
-    due_at = min(job.due_at, draft.due_at)
-    minutes = max((due_at - job.opened_at) / 60, 1.0)
-    return {
-        "lane": min(job.lane, draft.lane),
-        "severity": severity,
-        "category": draft.category if draft.severity < job.severity else job.category,
-        "probability": probability,
-        "views_per_minute": views,
-        "reliability": reliability,
-        "due_at": due_at,
-        "weight": opening_weight(severity, probability, views, minutes, reliability),
-        "parts": parts,
-    }
-
-
-def _group_again(session: Session, job: Job, entry: _Entry, now: float) -> None:
-    copyable = _copyable(entry.prepared)
-    if copyable is not None:
-        newcomer = clusters.Newcomer(
-            job.id or 0,
-            job.item_key,
-            job.route_id,
-            job.reviews_needed,
-            copyable.key,
-            copyable.likeness,
-        )
-        clusters.group(session, [newcomer], now)
-
-
 def _insert_jobs(
-    session: Session, drafts: Sequence[tuple[_Entry, JobDraft]], now: float, rules: QueueRules
+    session: Session, drafts: Sequence[tuple[Entry, JobDraft]], now: float, rules: QueueRules
 ) -> None:
     if not drafts:
         return
     ids = open_jobs(
         session,
-        [(e.key, e.language, _copyable(e.prepared), draft) for e, draft in drafts],
+        [(e.key, e.language, e.copyable, draft) for e, draft in drafts],
         now,
         rules,
     )
