@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from moderation.settings import Settings
+
+if TYPE_CHECKING:
+    from moderation.classifiers.image.decoding import SafeDecoder
+    from moderation.tuning.decided_pictures import DecidedPictures
 
 
 def image(
@@ -30,6 +35,13 @@ def image(
         list[str] | None,
         typer.Option(help="With --decisions: a category id that pictures show; may be repeated."),
     ] = None,
+    by: Annotated[
+        str,
+        typer.Option(
+            help="With --decisions: who takes the pictures, for the audit log; default: the name "
+            "you work under."
+        ),
+    ] = "",
     out: Annotated[Path, typer.Option(help="Folder of the head and its model card.")] = Path(
         "image-head"
     ),
@@ -51,9 +63,19 @@ def image(
     console, complaints = Console(), Console(stderr=True)
     if (folder is None) != decisions:
         raise TrainingError("give either a folder of labelled pictures or --decisions")
-    files = labelled_files(folder) if folder is not None else _decided(category or [])
+    decoder = SafeDecoder.from_settings(Settings())
+    if folder is not None:
+        files = labelled_files(folder)
+    else:
+        decided = _decided(category or [], by or getpass.getuser(), decoder)
+        files = decided.files
+        if decided.never_rendered:
+            complaints.print(
+                f"Left out: {decided.never_rendered} that a bank marked never_render holds.",
+                highlight=False,
+            )
     with complaints.status(f"Looking at {sum(map(len, files.values()))} pictures…"):
-        pictures = read_pictures(files, SafeDecoder.from_settings(Settings()), ImageFeatures())
+        pictures = read_pictures(files, decoder, ImageFeatures())
     for refused in pictures.refused:
         complaints.print(refused, highlight=False, markup=False, soft_wrap=True)
     with complaints.status("Training…"):
@@ -74,9 +96,12 @@ def image(
     console.print(f"Head {training.head.facts.version} and its card are in {out}.", highlight=False)
 
 
-def _decided(categories: list[str]) -> dict[str, list[Path]]:
+def _decided(categories: list[str], by: str, decoder: SafeDecoder) -> DecidedPictures:
+    from moderation.classifiers.matching.bank_store import BankStore
+    from moderation.classifiers.matching.never_shown import NeverShown
     from moderation.records import open_database
     from moderation.tuning.decided_pictures import decided_files
 
+    never_shown = NeverShown(BankStore.from_settings(Settings()))
     with open_database(migrate=False) as database:
-        return decided_files(database, categories)
+        return decided_files(database, categories, by=by, never_shown=never_shown, decoder=decoder)

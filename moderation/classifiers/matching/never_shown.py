@@ -7,6 +7,7 @@ the picture may have been too slow to decode that day; so whoever shows pictures
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from moderation.classifiers.base import DecodedImage
 from moderation.classifiers.matching.bank_store import BankStore
@@ -37,13 +38,21 @@ class NeverShown:
         self._store = store
         self._known = KnownImages(store, never_render=True)
 
+    def knows_any(self) -> bool:
+        """Whether there is such a bank at all.
+
+        Raises:
+            BankError: the banks cannot be read.
+        """
+        return any(bank.never_render for bank in self._store.banks())
+
     def has_image(self, part: ImagePart, image: DecodedImage) -> bool:
         """Whether one of the banks holds this picture, edited versions included.
 
         Raises:
             BankError: the banks cannot be read.
         """
-        return self._is_known([fingerprints_of(image, part)] if self._asked() else [])
+        return self._is_known([fingerprints_of(image, part)] if self.knows_any() else [])
 
     def has_video(self, part: VideoPart, frames: Sequence[DecodedImage]) -> bool:
         """Whether one of the banks holds this file or one of its key frames.
@@ -51,15 +60,21 @@ class NeverShown:
         Raises:
             BankError: the banks cannot be read.
         """
-        if not self._asked():
+        if not self.knows_any():
             return False
         found = [fingerprints_of(frame) for frame in frames]
         file = part.data if part.data is not None else part.path
         exact = fingerprints_of_file(file) if file is not None else None
         return self._is_known([*found, *([exact] if exact else [])])
 
-    def _asked(self) -> bool:
-        return any(bank.never_render for bank in self._store.banks())
+    def has_file(self, file: Path) -> bool:
+        """Whether one of the banks holds this very file, for one that cannot be decoded.
+
+        Raises:
+            BankError: the banks cannot be read.
+        """
+        exact = fingerprints_of_file(file)
+        return exact is not None and self._is_known([exact])
 
     def _is_known(self, pictures: Sequence[Fingerprints]) -> bool:
         matches = self._known.lookup_all([(found, "") for found in pictures])
