@@ -2,6 +2,7 @@
 
 `POST /v1/conversations/{id}/turns` appends and says what changed; the same turn twice changes
 nothing, the same id with other words is refused with what differs. `POST …/close` finalises.
+`POST …/mutes` mutes a segment for viewers of a region, `POST …/mutes/lift` lets it be heard again.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
 from moderation.classifiers.conversation import ConversationClassifier
 from moderation.errors import ModerationError
@@ -27,17 +28,20 @@ from moderation.items import (
     Item,
     Participant,
     Surface,
+    Text,
     check_regions,
     invalid_item,
 )
 from moderation.records.conversations import idle_conversations
-from moderation.service.live_rooms import (
+from moderation.records.errors import NotFound
+from moderation.service.errors import RequestRefused
+from moderation.service.live_rooms import LiveRooms, Progressed
+from moderation.service.room_mutes import SegmentRefused
+from moderation.service.room_turns import (
     ConversationClosed,
-    LiveRooms,
-    Progressed,
+    TurnConflict,
     UnknownConversation,
 )
-from moderation.service.room_turns import TurnConflict
 from moderation.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -154,8 +158,9 @@ class TurnsResponse(BaseModel):
     changed: dict[str, list[float]] = Field(description="Category → score before, score now.")
     risk: dict[str, Any] | None = Field(description="The strongest category, with its reach.")
     muted: list[dict[str, Any]] = Field(
-        description="Segments of the call's turns not to be heard, by region; told again when "
-        "the turns are sent again."
+        description="Segments not to be heard, by region. After an append those of the call's "
+        "turns (`region`, `action`, `turns`), told again when the turns are sent again; after "
+        "`close` none. `GET` tells all that is muted now, as `POST …/mutes` does."
     )
     job: int | None
     closed: bool
@@ -163,6 +168,68 @@ class TurnsResponse(BaseModel):
         description="False for private messages that nobody reported, where a region does not "
         "allow reading them unasked: the turns were neither read nor kept."
     )
+
+
+_TurnName = StrictInt | Annotated[Text, Field(min_length=1, max_length=500)]
+_Person = Annotated[Text, Field(min_length=1, max_length=200)]
+
+
+class MuteRequest(BaseModel):
+    """A segment that is not to be heard."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"first": 12, "last": 15, "regions": ["DE"], "by": "ana", "reason": "insults"}
+            ]
+        },
+    )
+
+    first: _TurnName = Field(description="Number of the turn in the room, from 1, or its id.")
+    last: _TurnName | None = Field(
+        default=None, description="The same, included; only `first` without it."
+    )
+    regions: list[str] | None = Field(
+        default=None, max_length=300, description="Without it, wherever the room has viewers."
+    )
+    by: _Person = Field(description="Who mutes; the audit log has it.")
+    reason: Annotated[Text, Field(min_length=1, max_length=2000)]
+
+
+class LiftRequest(BaseModel):
+    """Mutes to be lifted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mutes: list[Annotated[int, Field(ge=1, le=2**31 - 1)]] = Field(
+        min_length=1, max_length=1000, description="Their numbers, as told where they are listed."
+    )
+    by: _Person
+
+
+class Segment(BaseModel):
+    """Turns that are not to be heard in a region."""
+
+    region: str
+    action: str = Field(description="`hold` or `unavailable`: policy. `mute`: a person.")
+    first: int = Field(description="Number of the first turn in the room, from 1.")
+    last: int
+    first_turn: str = Field(description="Its id.")
+    last_turn: str
+    rule: str | None
+    reason: str
+    by: str | None = Field(description="None: policy.")
+    since: float = Field(description="Seconds since 1970.")
+    mutes: list[int] = Field(description="Numbers by which it is lifted.")
+
+
+class MutesResponse(BaseModel):
+    """Mutes that were set (those included that stood already), or were lifted."""
+
+    conversation: str
+    muted: list[Segment] = []
+    lifted: list[Segment] = []
 
 
 def live_rooms(request: Request) -> LiveRooms:
@@ -223,6 +290,55 @@ def _facts(item: Item, request: TurnsRequest) -> dict[str, Any] | None:
 async def close(conversation_id: str, rooms: Rooms) -> Any:
     """No more turns; the job, if there is one, gets the final state."""
     return await _known(asyncio.to_thread(rooms.close, conversation_id))
+
+
+@router.post("/v1/conversations/{conversation_id}/mutes", status_code=201)
+async def mute(conversation_id: str, request: MuteRequest, rooms: Rooms) -> MutesResponse:
+    """A person mutes a segment for viewers of some regions; what comes late in between, too.
+
+    404: no such conversation; 409: it is closed; 422: no such turns or regions."""
+    muted = await _of_mutes(
+        asyncio.to_thread(
+            rooms.mutes.mute,
+            conversation_id,
+            request.first,
+            request.last,
+            by=request.by,
+            reason=request.reason,
+            regions=request.regions,
+        )
+    )
+    return MutesResponse(
+        conversation=conversation_id, muted=[Segment.model_validate(entry) for entry in muted]
+    )
+
+
+@router.post("/v1/conversations/{conversation_id}/mutes/lift")
+async def lift(conversation_id: str, request: LiftRequest, rooms: Rooms) -> MutesResponse:
+    """A person lets segments be heard again, whoever muted them; policy does not mute these turns
+    again. Those lifted before are not told. 404: no such conversation, or it has no such mute."""
+    lifted = await _of_mutes(
+        asyncio.to_thread(rooms.mutes.lift, conversation_id, request.mutes, by=request.by)
+    )
+    return MutesResponse(
+        conversation=conversation_id, lifted=[Segment.model_validate(entry) for entry in lifted]
+    )
+
+
+_Told = TypeVar("_Told")
+
+
+async def _of_mutes(work: Awaitable[_Told]) -> _Told:
+    try:
+        return await work
+    except UnknownConversation as error:
+        raise RequestRefused(str(error), status=404, code="unknown_conversation") from None
+    except NotFound as error:
+        raise RequestRefused(str(error), status=404, param="mutes", code="unknown_mute") from None
+    except ConversationClosed as error:
+        raise RequestRefused(str(error), status=409, code="conversation_closed") from None
+    except SegmentRefused as error:
+        raise RequestRefused(str(error), status=422, param=error.param, code=error.code) from None
 
 
 @router.get("/v1/conversations/{conversation_id}", response_model=TurnsResponse)

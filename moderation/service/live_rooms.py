@@ -23,10 +23,11 @@ from moderation.classifiers.conversation import (
     as_json,
     from_json,
 )
-from moderation.errors import ModerationError
+from moderation.classifiers.conversation.heard import Heard
 from moderation.items import Surface, Turn
 from moderation.queue import QueueRules, record_screening
 from moderation.records import Database
+from moderation.records.conversation_mutes import Silence
 from moderation.records.conversations import (
     StoredConversation,
     StoredTurn,
@@ -44,13 +45,19 @@ from moderation.service.room_assessment import (
     RoomView,
     assess_room,
     in_context,
-    muted_segments,
     told_of_turns,
     turns_apart,
     worth_showing,
 )
 from moderation.service.room_folding import RoomFolding, Step
+from moderation.service.room_mutes import (
+    RoomMutes,
+    muted_segments,
+    silences_of,
+    standing_segments,
+)
 from moderation.service.room_turns import (
+    ConversationClosed,
     TurnConflict,
     compared,
     item_around,
@@ -58,6 +65,7 @@ from moderation.service.room_turns import (
     learn_participants,
     participants_of,
     turn_of,
+    unknown_conversation,
     was_reported,
     without_doubles,
     youngest_minor,
@@ -69,14 +77,6 @@ from moderation.signals import Assessment
 _TRIES = 3
 #: A score must rise by this much before the waiting job is brought up to date again.
 _WORTH_TELLING = 0.1
-
-
-class ConversationClosed(ModerationError):
-    """A closed conversation takes no more turns."""
-
-
-class UnknownConversation(ModerationError):
-    """No turn of this conversation was ever appended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Progressed:
     changed: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     view: RoomView | None = None
     heard: Sequence[Mapping[str, Any]] = ()  #: what each turn of the call does where it stands
-    muted: Sequence[Mapping[str, Any]] = ()
+    muted: Sequence[Mapping[str, Any]] = ()  #: of the call's turns; `look`: of all
     job: int | None = None
     closed: bool = False
     scanned: bool = True  #: False: a private one that may not be read unasked; nothing was kept
@@ -121,6 +121,8 @@ class LiveRooms:
         self._reader = TurnReader(classifier)
         self._folding = RoomFolding(classifier, self._reader)
         self._telling = threading.Lock()
+        #: what people mute
+        self.mutes = RoomMutes(database, screener.regions)
 
     def append(
         self,
@@ -172,11 +174,15 @@ class LiveRooms:
         with self._database.read() as session:
             row = conversation_of(session, conversation_id)
         if row is None:
-            raise _unknown(conversation_id)
-        if row.model != self._classifier.version:
-            return self._change(_Wish(conversation_id, {}))
-        scanned = self._may_read(row)
-        return self._view(Step(row, row.updated_at, state=from_json(row.state), scanned=scanned))[0]
+            raise unknown_conversation(conversation_id)
+        if row.model != self._classifier.version or (row.turns and not row.state):
+            progressed = self._change(_Wish(conversation_id, {}))
+        else:
+            scanned = self._may_read(row)
+            state = from_json(row.state)
+            progressed, _ = self._view(Step(row, row.updated_at, state=state, scanned=scanned))
+        with self._database.read() as session:
+            return replace(progressed, muted=standing_segments(session, conversation_id))
 
     def _change(self, wish: _Wish) -> Progressed:
         """Work it out beside the database, store it if nobody was faster; after a few tries hold
@@ -224,23 +230,33 @@ class LiveRooms:
             unread = [turn for turn in new if turn.id not in wish.reads]
             wish.reads |= {read.turn.id: read for read in self._reader.read(unread)}
             step.turns = self._folding.place(row, new, wish.reads, now)
-            self._folding.fold(session, step, from_start=from_start)
+            self._folding.fold(session, step, self._silences, from_start=from_start)
             self._folding.hear_again(session, step)
+            row.state = as_json(step.state)
         else:
             step.state = from_json(row.state)
         row.turns += len(step.turns)
         row.latest = max([row.latest, *(turn.time for turn in step.turns)])
-        row.state = as_json(step.state)
         if wish.closes and row.closed_at is None and not wish.was_active(since):
             row.closed_at = now
         return step
+
+    def _silences(
+        self, row: StoredConversation, heard: Sequence[tuple[StoredTurn, Heard]]
+    ) -> dict[str, dict[str, Silence | None]]:
+        """What policy says of turns that are reckoned again."""
+        turns = [turn for turn, _ in heard]
+        singles, apart = turns_apart(item_around(row), turns, [own for _, own in heard])
+        return silences_of(
+            turns, self._screener.judge(singles, apart, drawn_by=[row.id] * len(singles))
+        )
 
     def _may_read(self, row: StoredConversation) -> bool:
         return self._screener.may_scan(item_around(row), reported=was_reported(row))
 
     def _opened(self, wish: _Wish, now: float) -> StoredConversation:
         if not wish.turns:
-            raise _unknown(wish.id)
+            raise unknown_conversation(wish.id)
         return StoredConversation(
             id=wish.id,
             surface=Surface.LIVE_CHAT.value,
@@ -264,6 +280,7 @@ class LiveRooms:
         screening, *each = self._screener.judge(
             [item, *singles], [assessment, *apart], drawn_by=[row.id] * (1 + len(singles))
         )
+        step.silences |= silences_of(told, each)
         scores = {name: round(p, 4) for name, p in assessment.scores.items()}
         changed = {
             name: (row.scores.get(name, 0.0), p)
@@ -281,7 +298,7 @@ class LiveRooms:
             changed=changed,
             view=RoomView.of(screening),
             heard=tuple(in_context(t.turn_id, step.heard[t.turn_id]) for t in told),
-            muted=muted_segments(told, each),
+            muted=muted_segments(told, step.silences, step.mutes),
             job=row.job_id,
             closed=closed,
             scanned=step.scanned,
@@ -348,12 +365,6 @@ class _Wish:
         if self.idle_since is None or updated_at is None:
             return False
         return updated_at >= self.idle_since
-
-
-def _unknown(conversation_id: str) -> UnknownConversation:
-    return UnknownConversation(
-        f"no conversation {conversation_id!r}: append its first turn to open it"
-    )
 
 
 def _new_turns(wish: _Wish, known: Mapping[str, StoredTurn]) -> list[Turn]:

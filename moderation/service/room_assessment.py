@@ -26,8 +26,6 @@ _SHOWN_FROM = 0.3
 _MARKED_FROM = 0.5
 #: Turns of a room that a reviewer is shown at most, about; and those around a piece of evidence.
 _MOST_SHOWN, _AROUND = 160, 2
-#: What a region's verdict must say for a turn not to be heard there.
-_SILENT = frozenset({"hold", "unavailable"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,27 +239,3 @@ def turns_apart(
         for single, own in zip(singles, heard, strict=True)
     ]
     return singles, assessments
-
-
-def muted_segments(
-    turns: Sequence[StoredTurn], screenings: Sequence[Screening]
-) -> list[dict[str, Any]]:
-    """Region by region, the turns that policy does not let be heard there.
-
-    Returns:
-        `{"region", "action", "turns"}` with the ids of neighbouring turns in one entry.
-    """
-    segments: list[dict[str, Any]] = []
-    open_by_region: dict[str, dict[str, Any]] = {}
-    for turn, screening in zip(turns, screenings, strict=True):
-        for region, verdict in screening.verdicts.items():
-            running = open_by_region.get(region)
-            if verdict.action not in _SILENT:
-                open_by_region.pop(region, None)
-            elif running is not None and running["action"] == verdict.action:
-                running["turns"].append(turn.turn_id)
-            else:
-                segment = {"region": region, "action": verdict.action, "turns": [turn.turn_id]}
-                open_by_region[region] = segment
-                segments.append(segment)
-    return segments

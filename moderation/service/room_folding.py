@@ -6,7 +6,7 @@ waits while models run or a long room is reckoned again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from heapq import merge
@@ -25,6 +25,12 @@ from moderation.classifiers.conversation import (
 )
 from moderation.classifiers.conversation.heard import Heard
 from moderation.items import Turn
+from moderation.records.conversation_mutes import (
+    PlacedMute,
+    Silence,
+    mutes_of,
+    put_silences,
+)
 from moderation.records.conversations import (
     CHECKPOINT_EVERY,
     ConversationCheckpoint,
@@ -47,6 +53,11 @@ from moderation.service.turn_reading import TurnReader
 #: Stored turns that are read again together after a change of the models.
 _PAGE = 500
 
+#: Turns where they stand → turn id → region → what policy says of it there.
+Judge = Callable[
+    [StoredConversation, Sequence[tuple[StoredTurn, Heard]]], dict[str, dict[str, Silence | None]]
+]
+
 
 @dataclass
 class Step:
@@ -65,6 +76,9 @@ class Step:
     scanned: bool = True  #: False: nothing may be read; the state stays as it was
     checkpoints: list[ConversationCheckpoint] = field(default_factory=list)
     readings: dict[int, bytes] = field(default_factory=dict)  #: of stored turns, read anew
+    silences: dict[str, dict[str, Silence | None]] = field(default_factory=dict)
+    #: turn → region → what policy says, of turns that were told or reckoned again
+    mutes: Sequence[PlacedMute] = ()  #: stored before, where such turns may have any
 
     @property
     def told(self) -> list[StoredTurn]:
@@ -87,6 +101,8 @@ class Step:
             add_turns(session, self.turns)
         if self.checkpoints:
             add_checkpoints(session, self.checkpoints)
+        before = [placed.mute for placed in self.mutes]
+        put_silences(session, self.row.id, self.silences, before, self.row.updated_at)
         return True
 
 
@@ -133,14 +149,18 @@ class RoomFolding:
             )
         return sorted(placed, key=_place)
 
-    def fold(self, session: Session, step: Step, *, from_start: bool) -> None:
+    def fold(self, session: Session, step: Step, judge: Judge, *, from_start: bool) -> None:
         """Add the new turns to the state; where one is late, from the newest snapshot before it.
 
         Args:
+            judge: asked about all turns that are reckoned again, since what comes before a turn
+                changes what it does.
             from_start: every turn again, because models or what is known of speakers changed.
         """
         row, late = step.row, [turn for turn in step.turns if turn.time < step.row.latest]
         stale = row.model != self._classifier.version
+        # The state of a room in which somebody was erased is reckoned again.
+        from_start = from_start or (row.turns > 0 and not row.state)
         if not (from_start or stale or late):
             step.state = from_json(row.state)
             known = participants_of(step.people)
@@ -157,11 +177,14 @@ class RoomFolding:
         fresh = ((turn, self.unpacked(turn)) for turn in step.turns)
         together = merge(reads, fresh, key=lambda pair: _place(pair[0]))
         known = participants_of(step.people)
-        self._add(step, known, _introduced(session, step, known, together))
+        self._add(step, known, _introduced(session, step, known, together), judge)
         row.model = self._classifier.version
 
     def hear_again(self, session: Session, step: Step) -> None:
-        """Where those turns stand that were stored before; the state stays as it is."""
+        """Where those turns stand that were stored before, and which are muted; the state stays
+        as it is."""
+        if step.again or step.recomputed_from is not None:
+            step.mutes = mutes_of(session, step.row.id)
         missing = {turn.turn_id: turn for turn in step.again if turn.turn_id not in step.heard}
         if not missing:
             return
@@ -183,12 +206,19 @@ class RoomFolding:
         step: Step,
         known: Mapping[str, Participant],
         turns: Iterable[tuple[StoredTurn, ReadTurn]],
+        judge: Judge | None = None,
     ) -> None:
         wanted = {turn.turn_id for turn in [*step.turns, *step.again]}
+        waiting: list[tuple[StoredTurn, Heard]] = []
         for turn, read in turns:
             heard = self._classifier.add(step.state, read, known)
             if turn.turn_id in wanted:
                 step.heard[turn.turn_id] = heard
+            elif judge is not None:
+                waiting.append((turn, heard))
+            if judge is not None and len(waiting) == _PAGE:
+                step.silences |= judge(step.row, waiting)
+                waiting = []
             if step.state.progress.turns % CHECKPOINT_EVERY == 0:
                 step.checkpoints.append(
                     ConversationCheckpoint(
@@ -199,6 +229,8 @@ class RoomFolding:
                         state=as_json(step.state),
                     )
                 )
+        if judge is not None and waiting:
+            step.silences |= judge(step.row, waiting)
 
     def _unpacked(self, stored: Iterable[StoredTurn]) -> Iterator[tuple[StoredTurn, ReadTurn]]:
         return ((turn, self.unpacked(turn)) for turn in stored)

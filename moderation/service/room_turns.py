@@ -13,6 +13,21 @@ from moderation.items import AgeBracket, Item, Turn
 from moderation.records.conversations import StoredConversation, StoredTurn
 
 
+class ConversationClosed(ModerationError):
+    """A closed conversation takes no more turns."""
+
+
+class UnknownConversation(ModerationError):
+    """No turn of this conversation was ever appended."""
+
+
+def unknown_conversation(conversation_id: str) -> UnknownConversation:
+    """The error, with what to do."""
+    return UnknownConversation(
+        f"no conversation {conversation_id!r}: append its first turn to open it"
+    )
+
+
 class TurnConflict(ModerationError):
     """A turn id was used before for a turn that says something else."""
 

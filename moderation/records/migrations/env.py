@@ -6,6 +6,7 @@ from alembic import context
 from sqlmodel import SQLModel
 
 from moderation.records import (  # noqa: F401
+    conversation_mutes,
     conversations,
     item_tables,
     people_tables,

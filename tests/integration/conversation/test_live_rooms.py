@@ -35,8 +35,12 @@ from moderation.records.item_store import load_assessment, load_item
 from moderation.records.item_tables import StoredItem
 from moderation.records.queue_tables import Job
 from moderation.screening import Screener
-from moderation.service.live_rooms import ConversationClosed, LiveRooms, UnknownConversation
-from moderation.service.room_turns import TurnConflict
+from moderation.service.live_rooms import LiveRooms
+from moderation.service.room_turns import (
+    ConversationClosed,
+    TurnConflict,
+    UnknownConversation,
+)
 from moderation.signals import TurnRange
 
 SCAM = next(c for c in seed_conversations() if c.id == "conv-en-001")
