@@ -81,6 +81,8 @@ def told(done: Deleted) -> str:
     """What a deletion did, in words."""
     what = f"{done.items:,} items, {done.conversations:,} conversations and {done.files:,} files"
     lines = [f"deleted the content of {what}"]
+    if done.turns:
+        lines.append(f"{done.turns:,} turns in conversations of others lost words and speaker")
     if done.held:
         lines.append(f"{done.held:,} items stay because of a legal hold")
     if done.waiting:

@@ -2,27 +2,31 @@
 
 Deleting an item's content empties its snapshot, its signals' quotes, the words of its reports, its
 appeals, of the comments on it and of the notes of its decisions, and removes media files that no
-other item needs. Turns of live conversations go as a whole. The row, its hashes, scores, verdicts
+other item needs. Live conversations go as a whole; of one who is erased and only spoke in those of
+others, the words and the name go. The row, its hashes, scores, verdicts
 and decisions stay, so that counts and the audit log hold. Erasing a person also empties notes on
 the items of others that name or quote them. A legal hold stops all of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlmodel import Session, col
 
 from moderation.records import audit
-from moderation.records.conversations import (
-    StoredConversation,
-    StoredParticipant,
-    StoredTurn,
-    delete_conversation,
+from moderation.records.conversation_erasure import (
+    conversations_with,
+    erase_from_transcripts,
+    erase_participant,
+    forget_conversation,
+    transcripts_with,
 )
+from moderation.records.conversation_mutes import ConversationMute
+from moderation.records.conversations import StoredConversation
 from moderation.records.database import Database
 from moderation.records.errors import ContentHeld, NotFound
 from moderation.records.item_tables import (
@@ -54,6 +58,7 @@ class Deleted:
     held: int  #: items left alone because of a legal hold
     waiting: int = 0  #: items left alone because somebody has still to decide them
     conversations: int = 0
+    turns: int = 0  #: turns in conversations of others that lost their words and speaker
 
 
 def delete_expired_content(
@@ -140,7 +145,7 @@ def _delete_expired_conversations(database: Database, older_than: float, by: str
             gone += len(going)
 
 
-def _author_of(facts: dict[str, Any]) -> str:
+def _author_of(facts: Mapping[str, Any]) -> str:
     author = facts.get("author")
     return str(author.get("id", "")) if isinstance(author, dict) else ""
 
@@ -149,7 +154,7 @@ def _delete_conversations(
     session: Session, names: Sequence[str], now: float, because: str, by: str
 ) -> None:
     for name in names:
-        delete_conversation(session, name)
+        forget_conversation(session, name)
     if names:
         # Ids of conversations are the platform's, so they are counted here and not named.
         audit.append(
@@ -163,13 +168,16 @@ def _delete_conversations(
 
 
 def erase_author(database: Database, author_id: str, *, by: str) -> Deleted:
-    """Erase a person's data on request: content of all their items, their id, what they wrote in
-    reports, and that they were the one who reported.
+    """Erase a person's data on request: content of all their items and conversations, what they
+    said in those of others, their id, what they wrote in reports, and that they were the one who
+    reported.
 
     Raises:
         NotFound: nothing of that author is stored.
         ContentHeld: a legal hold stands; nothing was erased.
     """
+    if not author_id:
+        raise NotFound("name a person; items and turns of nobody are not erased")
     with database.write() as session:
         now = database.now(session)
         rows = (
@@ -177,35 +185,60 @@ def erase_author(database: Database, author_id: str, *, by: str) -> Deleted:
             .scalars()
             .all()
         )
-        reported = _erase_as_reporter(session, author_id) if author_id else 0
-        if not rows and not reported:
-            raise NotFound("no items and no reports of that person are stored")
+        own = _conversations_of(session, author_id)
+        shared = conversations_with(session, author_id)
+        transcripts = transcripts_with(session, author_id)
+        reported = _erase_as_reporter(session, author_id)
+        if not (rows or own or shared or transcripts or reported):
+            raise NotFound("no items, turns or reports of that person are stored")
         if reported:
-            audit.append(
-                session,
-                at=now,
-                actor=by,
-                action="reports_erased",
-                subject="reports",
-                detail={"because": "erasure", "reports": reported},
-            )
-        held = _held(session, rows)
-        if held:
-            raise ContentHeld(
-                f"{len(held)} items of that author are under a legal hold; lift it first"
-            )
+            _note_erasure(session, now, by, "reports", reported)
+        _refuse_held(session, author_id, [*rows, *transcripts], own | shared)
         texts = [text for row in rows for text in _long_texts(row.snapshot)]
         orphans = _delete(session, rows, now, "erasure", by)
         _close_jobs(session, rows, now)
-        _empty_notes_about(session, [author_id, *texts])
-        conversations = _erase_from_conversations(session, author_id, now, by)
+        _delete_conversations(session, list(own), now, "erasure", by)
+        words = erase_participant(session, [name for name in shared if name not in own], author_id)
+        if words:
+            _note_erasure(session, now, by, "turns", len(words))
+        gone = {row.key for row in rows}
+        erase_from_transcripts(session, [t for t in transcripts if t.key not in gone], author_id)
+        _empty_notes_about(session, [author_id, *texts, *_long(words)])
         for row in rows:
             row.author_id = ""
             row.author_region = None
             session.add(row)
         session.flush()
     files = sum(database.media.delete(sha256) for sha256 in orphans)
-    return Deleted(len(rows), files, 0, conversations=conversations)
+    return Deleted(len(rows), files, 0, conversations=len(own), turns=len(words))
+
+
+def _note_erasure(session: Session, now: float, by: str, what: str, count: int) -> None:
+    audit.append(
+        session,
+        at=now,
+        actor=by,
+        action=f"{what}_erased",
+        subject=what,
+        detail={"because": "erasure", what: count},
+    )
+
+
+def _refuse_held(
+    session: Session,
+    author_id: str,
+    rows: Sequence[StoredItem],
+    conversations: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """As `erase_author`."""
+    items, authors = _standing_holds(session)
+    held = {row.id for row in rows if row.id in items or row.author_id in authors}
+    held |= {n for n, facts in conversations.items() if n in items or _author_of(facts) in authors}
+    if held or author_id in authors:
+        raise ContentHeld(
+            f"{len(held)} items and conversations of that author are under a legal hold, or the "
+            "author is; lift it first"
+        )
 
 
 def _erase_as_reporter(session: Session, person: str) -> int:
@@ -227,13 +260,22 @@ def _erase_as_reporter(session: Session, person: str) -> int:
 
 def _long_texts(snapshot: dict[str, Any] | None) -> list[str]:
     """Texts that cannot stand in a note by chance."""
-    texts = [str(segment.get("text", "")).strip() for segment in (snapshot or {}).get("texts", [])]
-    return [text for text in texts if len(text) >= _LONG_TEXT]
+    return _long(str(segment.get("text", "")) for segment in (snapshot or {}).get("texts", []))
+
+
+def _long(texts: Iterable[str]) -> list[str]:
+    return [text for text in map(str.strip, texts) if len(text) >= _LONG_TEXT]
 
 
 def _empty_notes_about(session: Session, words: Sequence[str]) -> None:
-    """Notes of reviewers, on whatever item, in which one of these stands."""
+    """Notes of reviewers, on whatever item, and reasons of mutes in which one of these stands."""
     for word in dict.fromkeys(words):
+        session.execute(
+            update(ConversationMute)
+            .where(col(ConversationMute.reason).contains(word, autoescape=True))
+            .values(reason="")
+            .execution_options(synchronize_session=False)
+        )
         session.execute(
             update(Decision)
             .where(col(Decision.note).contains(word, autoescape=True))
@@ -256,23 +298,10 @@ def _empty_notes_about(session: Session, words: Sequence[str]) -> None:
             )
 
 
-def _erase_from_conversations(session: Session, author_id: str, now: float, by: str) -> int:
-    """Delete the person's own conversations, and what they said in those of others."""
+def _conversations_of(session: Session, author_id: str) -> dict[str, Mapping[str, Any]]:
+    """The person's own conversations, with the item around each."""
     rows = session.execute(select(col(StoredConversation.id), col(StoredConversation.facts)))
-    own = [name for name, facts in rows if _author_of(facts) == author_id]
-    _delete_conversations(session, own, now, "erasure", by)
-    session.execute(
-        delete(StoredParticipant)
-        .where(col(StoredParticipant.participant_id) == author_id)
-        .execution_options(synchronize_session=False)
-    )
-    session.execute(
-        update(StoredTurn)
-        .where(col(StoredTurn.speaker) == author_id)
-        .values(text="", speaker="")
-        .execution_options(synchronize_session=False)
-    )
-    return len(own)
+    return {name: facts for name, facts in rows if _author_of(facts) == author_id}
 
 
 def place_hold(

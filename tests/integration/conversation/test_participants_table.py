@@ -15,7 +15,7 @@ from moderation.records.conversations import (
     known_participants,
     put_participants,
 )
-from moderation.records.retention import _erase_from_conversations
+from moderation.records.retention import erase_author
 
 _KINDS = ["sqlite_database", pytest.param("postgres_database", marks=pytest.mark.postgres)]
 
@@ -63,5 +63,6 @@ def test_erasing_a_person_takes_what_is_known_of_the_participant(database: Datab
         session.flush()
         put_participants(session, "room", {"a": {"age": "13_15"}, "b": {"role": "host"}})
         put_participants(session, "room", {"b": {"role": "listener"}})
-        _erase_from_conversations(session, "a", 2.0, "ana")
+    erase_author(database, "a", by="ana")
+    with database.read() as session:
         assert known_participants(session, "room", ["a", "b"]) == {"b": {"role": "listener"}}
