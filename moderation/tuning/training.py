@@ -7,12 +7,16 @@ averaged weights, so each one is a model that could be used; `train` goes on fro
 from __future__ import annotations
 
 import logging
+import os
 import random
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +98,8 @@ def train(
         workers: processes of one thread each, which share every step's gradient. On a busy
             machine they are much faster than one process of as many threads, whose threads
             wait for each other within every matrix product.
-        minutes: ends the run earlier; the learning rate then follows time rather than tokens.
+        minutes: ends the run earlier, so long from now; the learning rate then follows time rather
+            than tokens.
         report: called in this process after every tenth step, if there is one worker.
         checkpoint_every: steps between checkpoints.
 
@@ -138,12 +143,26 @@ def _print_progress(progress: Progress) -> None:
 
 
 def _work_together(rank: int, job: _Job, meeting: str) -> None:
+    end_with_parent()
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=job.workers)
     try:
         _work(rank, job, _print_progress)
     finally:
         distributed.destroy_process_group()
+
+
+def end_with_parent() -> None:
+    """This process ends when the one that started it does, killed or not. A worker that goes on
+    alone would write into the folder of the run that takes its place."""
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_outlive_nobody, args=(parent,), daemon=True).start()
+
+
+def _outlive_nobody(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def _work(rank: int, job: _Job, report: Callable[[Progress], None]) -> None:
@@ -163,12 +182,15 @@ def _work(rank: int, job: _Job, report: Callable[[Progress], None]) -> None:
     # Sampling, not secrets; every worker and every resumed run draws other texts.
     rng = random.Random(recipe.seed + 7919 * rank + run.step)  # noqa: S311
     stream = batches(Mixture(recipe, job.data), load_tokenizer(base), recipe, rng)
-    started, before = time.monotonic(), run.tokens
+    started, before, begun = time.monotonic(), run.tokens, run.share
     recent: list[float] = []
     while run.share < 1:
-        elapsed = time.monotonic() - started
-        limit = 60 * job.minutes if job.minutes is not None else None
-        recent.append(run.take_step(next(stream), elapsed / limit if limit else 0.0))
+        time_share = 0.0
+        if job.minutes is not None:
+            # What is left of a run that goes on is spread over the minutes.
+            elapsed = (time.monotonic() - started) / (60 * job.minutes)
+            time_share = begun + (1 - begun) * elapsed
+        recent.append(run.take_step(next(stream), time_share))
         if rank == 0 and run.step % 10 == 0:
             speed = (run.tokens - before) / (time.monotonic() - started)
             report(Progress(run.tokens, recipe.tokens, run.step, float(np.mean(recent)), speed))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from moderation.classifiers.text.model import TextModel
@@ -60,3 +64,33 @@ def test_a_damaged_checkpoint_is_refused(run: tuple[Path, list[Progress]], tmp_p
     (tmp_path / "checkpoint.pt").write_bytes(content[: len(content) // 2])
     with pytest.raises(UnusableCheckpoint, match="damaged"):
         train(SHORT, tmp_path, Settings().model_cache, None)
+
+
+def test_a_worker_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    script = tmp_path / "start_one.py"
+    script.write_text(
+        """
+import multiprocessing, os, sys, time
+from moderation.tuning.training import end_with_parent
+
+def work():
+    end_with_parent()
+    print(os.getpid(), flush=True)
+    time.sleep(120)
+
+if __name__ == "__main__":
+    worker = multiprocessing.get_context("spawn").Process(target=work)
+    worker.start()
+    worker.join()
+"""
+    )
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE) as starter:
+        assert starter.stdout is not None
+        worker = int(starter.stdout.readline())
+        starter.kill()
+    for _ in range(200):
+        if not psutil.pid_exists(worker) or psutil.Process(worker).status() == "zombie":
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("the worker goes on alone")
