@@ -196,13 +196,13 @@ class LanguageIdentifier:
     def shares(self, text: str) -> list[tuple[str, float]]:
         """Languages of the text's runs with their shares of it, the largest first; runs too short
         to tell are left out, so that the shares may add up to less than 1."""
-        weights: Counter[str] = Counter()
-        total = 0.0
+        weights: dict[str, float] = {}
         for run in self.runs(text):
             letters = sum(script_of(c) == run.script for c in text[run.start : run.end])
-            weights[run.language] += letters * _weight(run.script)
-            total += letters * _weight(run.script)
-        return [(tag, n / total) for tag, n in weights.most_common() if tag != UNKNOWN]
+            weights[run.language] = weights.get(run.language, 0.0) + letters * _weight(run.script)
+        total = sum(weights.values())
+        ranked = sorted(weights.items(), key=lambda entry: -entry[1])
+        return [(tag, weight / total) for tag, weight in ranked if tag != UNKNOWN]
 
     def _in_script(self, script: str, text: str) -> tuple[str, float]:
         if script == "Hani":
