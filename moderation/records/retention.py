@@ -190,7 +190,7 @@ def erase_author(database: Database, author_id: str, *, by: str) -> Deleted:
         transcripts = transcripts_with(session, author_id)
         reported = _erase_as_reporter(session, author_id)
         if not (rows or own or shared or transcripts or reported):
-            raise NotFound("no items, turns or reports of that person are stored")
+            raise NotFound("no items, no turns and no reports of that person are stored")
         if reported:
             _note_erasure(session, now, by, "reports", reported)
         _refuse_held(session, author_id, [*rows, *transcripts], own | shared)
