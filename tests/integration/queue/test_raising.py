@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+import pytest
+import streamlit as st
 from review_work import House
 from sqlalchemy import select
 from sqlmodel import col
+from streamlit.testing.v1 import AppTest
 
 from moderation.records import audit
 from moderation.records.people_tables import AuditEntry
@@ -107,6 +111,40 @@ def test_a_job_that_rose_keeps_the_language_of_its_readers(house: House) -> None
     house.post(WORDS, item_id="a", language="en", **SEVERE)
     assert house.queue.claim("ana") is None
     assert house.claim("lin").language == "zh"
+
+
+def _desk() -> None:
+    import streamlit as st
+
+    from dashboard import connection, session, sidebar
+    from moderation.records.people import get_reviewer
+
+    person = session.current()
+    if person is None:
+        person = session.begin("lin")
+        person.hold(connection.queue().claim("lin"))
+    sidebar.show_own(person, get_reviewer(connection.database(), "lin"))
+    for message in person.take_messages():
+        st.warning(message.text)
+
+
+def test_the_dashboard_tells_whoever_holds_it(
+    small_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = small_house
+    house.clock.now = time.time()
+    house.reviewer("lin")
+    house.post(WORDS, item_id="a", severity=Severity.P3)
+    monkeypatch.setenv("MODERATION_DATABASE_URL", house.url)
+    st.cache_resource.clear()
+    page = AppTest.from_function(_desk, default_timeout=60).run()
+    assert not page.exception
+    assert list(page.warning) == []
+    house.post(WORDS, item_id="a", **SEVERE)
+    [said] = page.run().warning
+    assert said.value.startswith("This item became more urgent: goes before everything else")
+    assert page.session_state["dashboard"].claimed.severity == 0
+    st.cache_resource.clear()
 
 
 def _rises(house: House) -> list[AuditEntry]:
