@@ -18,7 +18,8 @@ from moderation.classifiers.matching.phrase_files import read_phrases, utc
 from moderation.classifiers.matching.phrase_store import PhraseStore
 from moderation.classifiers.matching.phrases import USUAL_STRENGTH, NewPhrase
 from moderation.settings import Settings
-from moderation.tuning.phrase_trial import Hits, Trial, harmless_texts, stored_texts, try_phrases
+from moderation.tuning.phrase_changes import PhraseBank
+from moderation.tuning.phrase_trial import Hits, Trial
 
 app = typer.Typer(no_args_is_help=True, help="Phrases: try them, keep them, list and remove them.")
 
@@ -52,7 +53,7 @@ def add(
     """Try a phrase and keep it. If it hits harmless text, or much, it asks first."""
     ends = None if expires is None else utc(expires)
     new = NewPhrase(phrase, category, source, language, strength, anywhere, note, ends)
-    trials = _tried([new])
+    trials = _tried([new], by)
     _show(trials)
     _keep(trials, yes=yes, by=by)
 
@@ -73,7 +74,7 @@ def import_(
             complaints.print(str(entry), highlight=False, markup=False, soft_wrap=True)
         else:
             good.append(entry)
-    trials = _tried(good)
+    trials = _tried(good, by)
     _show([trial for trial in trials if trial.is_doubtful][:20])
     _keep(trials, yes=yes, by=by)
     if bad:
@@ -85,19 +86,27 @@ def try_out(
     phrase: _Text,
     language: _Language = "und",
     anywhere: _Anywhere = False,
+    by: _By = "",
 ) -> None:
     """Say what a phrase would hit, and keep nothing."""
-    _show(_tried([NewPhrase(phrase, "spam", "a test", language, anywhere=anywhere)]))
+    _show(_tried([NewPhrase(phrase, "spam", "a test", language, anywhere=anywhere)], by))
 
 
 @app.command("list")
-def list_() -> None:
+def list_(
+    removed: Annotated[bool, typer.Option("--removed", help="Also those out of use.")] = False,
+) -> None:
     """List the phrases in use."""
     now = datetime.now(UTC)
+    store = PhraseStore.from_settings(Settings())
     table = Table("number", "phrase", "category", "language", "strength", "from", "added", "until")
-    for entry in PhraseStore.from_settings(Settings()).phrases():
+    for entry in store.all_phrases() if removed else store.phrases():
         phrase = entry.phrase
         until = "" if phrase.expires_at is None else f"{phrase.expires_at:%Y-%m-%d}"
+        if entry.removed_at is not None:
+            until = f"removed {entry.removed_at:%Y-%m-%d} by {entry.removed_by}"
+        elif not entry.is_live(now):
+            until = f"expired {until}"
         table.add_row(
             str(entry.id),
             Text(phrase.text + (" (anywhere)" if phrase.anywhere else "")),
@@ -106,7 +115,7 @@ def list_() -> None:
             f"{phrase.strength:g}",
             Text(phrase.source + (f": {phrase.note}" if phrase.note else "")),
             Text(f"{entry.added_at:%Y-%m-%d} by {entry.added_by}"),
-            until if entry.is_live(now) else f"expired {until}",
+            Text(until),
         )
     Console().print(table if table.row_count else "There are no phrases yet.")
 
@@ -116,15 +125,40 @@ def remove(
     number: Annotated[int, typer.Argument(help="Number of the phrase.")], by: _By = ""
 ) -> None:
     """Take a phrase out of use."""
-    PhraseStore.from_settings(Settings()).remove(number, by or getpass.getuser())
+    _bank().remove(number, by or getpass.getuser())
 
 
-def _tried(phrases: Sequence[NewPhrase]) -> list[Trial]:
+@app.command()
+def restore(
+    number: Annotated[int, typer.Argument(help="Number of the phrase.")], by: _By = ""
+) -> None:
+    """Take a removed phrase into use again; `list --removed` shows them."""
+    _bank().restore(number, by or getpass.getuser())
+
+
+@app.command()
+def expire(
+    number: Annotated[int, typer.Argument(help="Number of the phrase.")],
+    until: Annotated[
+        datetime | None, typer.Option(help="When it ends to count (UTC); default: never.")
+    ] = None,
+    by: _By = "",
+) -> None:
+    """Say until when a phrase counts."""
+    _bank().expire(number, None if until is None else utc(until), by or getpass.getuser())
+
+
+def _bank() -> PhraseBank:
     from moderation.records import open_database
 
+    settings = Settings()
+    database = open_database(settings.effective_database_url)
+    return PhraseBank(PhraseStore.from_settings(settings), database)
+
+
+def _tried(phrases: Sequence[NewPhrase], by: str) -> list[Trial]:
     with Console(stderr=True).status("Looking through stored items and harmless text"):
-        database = open_database(Settings().effective_database_url)
-        return try_phrases(phrases, stored_texts(database), harmless_texts())
+        return _bank().test(phrases, by or getpass.getuser())
 
 
 def _show(trials: Sequence[Trial]) -> None:
@@ -158,7 +192,6 @@ def _keep(trials: Sequence[Trial], *, yes: bool, by: str) -> None:
         typer.confirm(
             f"{some} harmless text or much of what is stored. Keep all the same?", abort=True
         )
-    store = PhraseStore.from_settings(Settings())
-    added = store.add([trial.phrase for trial in trials], by or getpass.getuser())
+    added = _bank().add([trial.phrase for trial in trials], by or getpass.getuser())
     known = len(trials) - added
     Console().print(f"{added} added, {known} were there already.", highlight=False)

@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 import moderation
+from moderation.classifiers.matching.phrase_store import PhraseStore
 from moderation.policy.rollout import Rollout
 from moderation.records.strikes import strikes_of
 from moderation.screening import Screener
@@ -21,12 +22,14 @@ from moderation.service import (
     decision_routes,
     errors,
     moderations,
+    phrase_routes,
     screening_routes,
 )
 from moderation.service.batching import ScreeningBatcher
 from moderation.service.limits import Limits
 from moderation.service.recording import Recording
 from moderation.settings import Settings
+from moderation.tuning.phrase_changes import PhraseBank
 from moderation.tuning.policy_in_force import PolicyInForce
 
 #: How often the service looks which version is in force, in seconds.
@@ -52,6 +55,9 @@ def create_app(settings: Settings | None = None, screener: Screener | None = Non
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.started = time.monotonic()
         app.state.recording = await asyncio.to_thread(Recording.open, settings)
+        app.state.phrases = PhraseBank(
+            PhraseStore.from_settings(settings), app.state.recording.database
+        )
         models = screener
         if models is None:
             models = await asyncio.to_thread(_screener, settings, app.state.recording)
@@ -79,6 +85,7 @@ def create_app(settings: Settings | None = None, screener: Screener | None = Non
     app.include_router(moderations.router)
     app.include_router(conversation_routes.router)
     app.include_router(decision_routes.router)
+    app.include_router(phrase_routes.router)
     app.add_api_route("/healthz", healthz, methods=["GET"], tags=["Operations"])
     return app
 

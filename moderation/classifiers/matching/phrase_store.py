@@ -38,7 +38,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS phrase_once
     ON phrase (folded, category, language) WHERE removed_at IS NULL;
 """
 _COLUMNS = (
-    "id, text, category, source, language, strength, anywhere, note, expires_at, added_by, added_at"
+    "id, text, category, source, language, strength, anywhere, note, expires_at, added_by, "
+    "added_at, removed_by, removed_at"
 )
 
 
@@ -111,6 +112,51 @@ class PhraseStore:
                     f"there is no phrase {number} in use; see: moderation phrases list"
                 )
 
+    def restore(self, number: int) -> None:
+        """Take a removed phrase into use again.
+
+        Raises:
+            PhraseError: there is none with that number out of use, it has expired since, or the
+                same phrase is in use already.
+        """
+        with self._writing() as connection:
+            row = connection.execute(
+                "SELECT expires_at FROM phrase WHERE id = ? AND removed_at IS NOT NULL", (number,)
+            ).fetchone()
+            if row is None:
+                raise PhraseError(f"there is no phrase {number} that was taken out of use")
+            if row[0] is not None and row[0] <= datetime.now(UTC).timestamp():
+                raise PhraseError(f"phrase {number} has expired; add it anew with another date")
+            try:
+                connection.execute(
+                    "UPDATE phrase SET removed_at = NULL, removed_by = '' WHERE id = ?", (number,)
+                )
+            except sqlite3.IntegrityError:
+                raise PhraseError(
+                    f"phrase {number} is in use already, under another number"
+                ) from None
+
+    def expire(self, number: int, expires_at: datetime | None) -> None:
+        """Say until when a phrase in use counts; None is for ever.
+
+        Raises:
+            PhraseError: there is none with that number in use.
+        """
+        until = None if expires_at is None else expires_at.timestamp()
+        with self._writing() as connection:
+            changed = connection.execute(
+                "UPDATE phrase SET expires_at = ? WHERE id = ? AND removed_at IS NULL",
+                (until, number),
+            ).rowcount
+            if not changed:
+                raise PhraseError(
+                    f"there is no phrase {number} in use; see: moderation phrases list"
+                )
+
+    def all_phrases(self) -> list[Phrase]:
+        """All phrases there ever were, removed ones too, in the order they came in."""
+        return [_phrase(row) for row in self._read(f"SELECT {_COLUMNS} FROM phrase ORDER BY id")]  # noqa: S608
+
     def phrases(self) -> list[Phrase]:
         """All phrases in use, expired ones too, in the order they came in."""
         rows = self._read(f"SELECT {_COLUMNS} FROM phrase WHERE removed_at IS NULL ORDER BY id")  # noqa: S608
@@ -118,7 +164,10 @@ class PhraseStore:
 
     def version(self) -> tuple[int, int]:
         """Changes whenever any process writes; cheap enough to ask before every batch."""
-        rows = self._read("SELECT count(*) + count(removed_at), coalesce(max(id), 0) FROM phrase")
+        rows = self._read(
+            "SELECT user_version, (SELECT coalesce(max(id), 0) FROM phrase) "
+            "FROM pragma_user_version"
+        )
         return (int(rows[0][0]), int(rows[0][1])) if rows else (0, 0)
 
     def _open(self) -> sqlite3.Connection:
@@ -152,11 +201,14 @@ class PhraseStore:
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
+            (changes,) = connection.execute("PRAGMA user_version").fetchone()
+            connection.execute(f"PRAGMA user_version = {(int(changes) + 1) % 2**31}")
             connection.execute("COMMIT")
 
 
 def _phrase(row: tuple[Any, ...]) -> Phrase:
-    number, text, category, source, language, strength, anywhere, note, expires, by, at = row
+    number, text, category, source, language, strength, anywhere, note, expires = row[:9]
+    by, at, removed_by, removed_at = row[9:]
     return Phrase(
         id=number,
         phrase=NewPhrase(
@@ -171,6 +223,8 @@ def _phrase(row: tuple[Any, ...]) -> Phrase:
         ),
         added_by=by,
         added_at=datetime.fromisoformat(at),
+        removed_by=removed_by,
+        removed_at=None if removed_at is None else datetime.fromisoformat(removed_at),
     )
 
 

@@ -72,11 +72,13 @@ class Phrase:
     phrase: NewPhrase
     added_by: str
     added_at: datetime
+    removed_by: str = ""
+    removed_at: datetime | None = None  #: when it was taken out of use
 
     def is_live(self, now: datetime) -> bool:
-        """Whether it has not expired."""
+        """Whether it is in use and has not expired."""
         expires = self.phrase.expires_at
-        return expires is None or expires > now
+        return self.removed_at is None and (expires is None or expires > now)
 
 
 @dataclass(frozen=True, slots=True)

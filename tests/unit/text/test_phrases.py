@@ -158,6 +158,29 @@ def test_expired_and_removed_phrases_do_not_count(tmp_path: Path) -> None:
         store.remove(entry.id, "lin")
 
 
+def test_a_removed_phrase_can_be_brought_back_and_its_end_be_set(tmp_path: Path) -> None:
+    store = PhraseStore(tmp_path / "phrases.sqlite")
+    new = NewPhrase("old phrase", "spam", "case 7")
+    store.add([new, NewPhrase("other words", "spam", "case 7")], "lin")
+    first, second = store.phrases()
+    store.remove(first.id, "mira")
+    (removed, _) = store.all_phrases()
+    assert (removed.removed_by, removed.is_live(datetime.now(UTC))) == ("mira", False)
+    before = store.version()
+    store.restore(first.id)
+    store.remove(second.id, "mira")  # as many in use as before, and others
+    assert store.version() != before
+    assert [entry.id for entry in store.phrases()] == [first.id]
+    store.remove(first.id, "mira")
+    store.add([new], "lin")
+    with pytest.raises(PhraseError, match="already"):
+        store.restore(first.id)
+    store.expire(3, datetime.now(UTC) - timedelta(minutes=1))
+    assert signals(store, "an old phrase") == []
+    store.expire(3, None)
+    assert len(signals(store, "an old phrase")) == 1
+
+
 def test_a_bad_line_of_a_file_is_told_and_the_others_are_read(tmp_path: Path) -> None:
     file = tmp_path / "phrases.csv"
     file.write_text("text,category,expires\nfree coins,spam,2027-01-01\nx,spam,\nab,nothing,\n")
