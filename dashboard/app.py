@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import connection, session, sidebar, sign_in, templates, troubles
 from dashboard.icon import ICON
-from dashboard.views import audit, my_decisions, overview, policy, review
+from dashboard.views import audit, my_decisions, overview, phrases, policy, review
 from moderation.records.database import Database
 from moderation.records.errors import NotFound
 from moderation.records.people import get_reviewer
@@ -62,6 +62,10 @@ def _pages(reviewer: Reviewer) -> list[st.Page]:
         ),
         st.Page(policy.page, title="Policy", icon=":material/gavel:", url_path="policy"),
     ]
+    if {Role.POLICY, Role.APPROVER} & set(reviewer.roles):
+        pages.append(
+            st.Page(phrases.page, title="Phrases", icon=":material/match_word:", url_path="phrases")
+        )
     if {Role.MANAGER, Role.APPROVER} & set(reviewer.roles):
         pages.append(
             st.Page(audit.page, title="Audit", icon=":material/verified_user:", url_path="audit")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.pictures import Pictures
+from moderation.classifiers.matching.phrase_store import PhraseStore
 from moderation.classifiers.text.language import LanguageIdentifier
 from moderation.policy import PackSet
 from moderation.queue import Queue, QueueRules
 from moderation.records.database import Database, open_database
 from moderation.settings import Settings
 from moderation.translation import ChineseGloss, MarianTranslator, Translator
+from moderation.tuning.phrase_changes import PhraseBank
 from moderation.tuning.policy_in_force import PolicyInForce
 
 
@@ -41,6 +43,12 @@ def queue() -> Queue:
 def pictures() -> Pictures:
     """The decoder of pictures."""
     return Pictures(settings())
+
+
+@st.cache_resource(show_spinner=False)
+def phrases() -> PhraseBank:
+    """The phrase banks, changed with an entry in the audit log."""
+    return PhraseBank(PhraseStore.from_settings(settings()), database())
 
 
 @st.cache_resource(show_spinner=False)
