@@ -33,13 +33,19 @@ from moderation.classifiers.conversation.model import (
     ConversationDescription,
     write_model,
 )
-from moderation.classifiers.conversation.progress import SCORES, Head, Progress, columns_of
-from moderation.classifiers.conversation.state import SCAM_MARKS
+from moderation.classifiers.conversation.progress import (
+    FEATURES,
+    SCORES,
+    Head,
+    Progress,
+    columns_of,
+)
+from moderation.classifiers.conversation.state import LURING_MARKS, SCAM_MARKS
 from moderation.classifiers.text.calibration import Floats
 from moderation.classifiers.text.reading import ReadingModel, TurnReading
 
 #: Changes when the recipe below does.
-VERSION = "3"
+VERSION = "4"
 #: Ridge of the marks, inverse penalty of the heads; chosen on the seed conversations by idea.
 _RIDGE, _INVERSE_PENALTY = 8.0, 0.5
 #: How much one conversation weighs against the penalty, spread evenly over its turns.
@@ -48,8 +54,12 @@ _THIRDS, _FOLDS = 3, 5
 #: Head → marks and scores that may never speak against it: with few conversations a stage that
 #: is told weakly would get a negative weight by chance.
 _SPEAKS_FOR: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
-    "scam": (SCAM_MARKS, ("fraud_phishing", "offplatform_luring"))
+    "scam": (SCAM_MARKS, ("fraud_phishing", "offplatform_luring")),
+    "luring": (LURING_MARKS, ("offplatform_luring",)),
 }
+#: Heads that look at nothing else. With all features the head of luring learnt what surrounds it in
+#: a hundred conversations, and was worse than the highest turn where it stands.
+_LOOKS_NOWHERE_ELSE = frozenset({"luring"})
 
 Log = Callable[[str], None]
 Doubles = npt.NDArray[np.float64]
@@ -244,16 +254,34 @@ def fit_parts(examples: Sequence[Example], outputs: Sequence[str]) -> Parts:
     heads = {}
     for name in HEADS:
         used = [(e, f) for e, f in zip(examples, features, strict=True) if _counts(e, name)]
-        truth = np.concatenate([np.full(len(f), _is(e, name), np.float64) for e, f in used])
+        truth = np.concatenate([_truth(e, name) for e, _ in used])
         weights = np.concatenate(
             [np.full(len(f), _WEIGHT * e.labelled.weight / len(f)) for e, f in used]
         )
-        inputs = np.vstack([f for _, f in used])
-        solved = _never_against(
-            inputs, truth, weights, _INVERSE_PENALTY, columns_of(*_SPEAKS_FOR.get(name, ((), ())))
-        )
-        heads[name] = Head(weights=tuple(map(float, solved[:-1])), bias=float(solved[-1]))
+        heads[name] = _fit_head(name, np.vstack([f for _, f in used]), truth, weights)
     return Parts(whole.marks(), lines, heads)
+
+
+def _fit_head(name: str, inputs: Floats, truth: Doubles, weights: Doubles) -> Head:
+    positive = columns_of(*_SPEAKS_FOR.get(name, ((), ())))
+    seen = list(range(FEATURES))
+    if name in _LOOKS_NOWHERE_ELSE:
+        seen, positive = positive, list(range(len(positive)))
+    solved = _never_against(inputs[:, seen], truth, weights, _INVERSE_PENALTY, positive)
+    every = np.zeros(FEATURES)
+    every[seen] = solved[:-1]
+    return Head(weights=tuple(map(float, every)), bias=float(solved[-1]))
+
+
+def _truth(example: Example, head: str) -> Doubles:
+    """(turns,): 1 where the head should say yes. Luring begins, half way through on average, with
+    the first turn that its author called so; a scam is one from the first turn on."""
+    turns = len(example.labelled.transcript.turns)
+    truth = np.full(turns, _is(example, head), np.float64)
+    if head == "luring":
+        said = (i for i, own in enumerate(example.labelled.turn_labels) if head in own)
+        truth[: next(said, 0)] = 0
+    return truth
 
 
 def _is(example: Example, head: str) -> bool:
@@ -346,9 +374,7 @@ def calibrated(
     """The head with a line fitted on held-out log odds, every conversation weighing the same."""
     used = [e for e in examples if _counts(e, name)]
     z = np.concatenate([curves[e.labelled.id] for e in used])
-    truth = np.concatenate(
-        [np.full(len(curves[e.labelled.id]), _is(e, name), np.float64) for e in used]
-    )
+    truth = np.concatenate([_truth(e, name) for e in used])
     weights = np.concatenate(
         [np.full(len(curves[e.labelled.id]), 1 / len(curves[e.labelled.id])) for e in used]
     )
