@@ -115,6 +115,23 @@ _KNOWN = select(StoredTurn).where(
     col(StoredTurn.conversation_id) == bindparam("of"),
     col(StoredTurn.turn_id).in_(bindparam("turn_ids", expanding=True)),
 )
+#: Whether any of them is stored. Mostly none is, and a row that is not there needs no object.
+_ANY_KNOWN = (
+    select(_TURNS.c.key)
+    .where(
+        _TURNS.c.conversation_id == bindparam("of"),
+        _TURNS.c.turn_id.in_(bindparam("turn_ids", expanding=True)),
+    )
+    .limit(1)
+)
+_ANY_SPOKEN = (
+    select(_TURNS.c.key)
+    .where(
+        _TURNS.c.conversation_id == bindparam("of"),
+        _TURNS.c.speaker.in_(bindparam("speakers", expanding=True)),
+    )
+    .limit(1)
+)
 _PEOPLE: Any = StoredParticipant.__table__  # type: ignore[attr-defined]
 #: The conversation once for each of some participants that are known, or once with none.
 _WITH_PEOPLE = (
@@ -240,18 +257,16 @@ def known_turns(
     found: dict[str, StoredTurn] = {}
     for start in range(0, len(turn_ids), 500):
         asked = {"of": conversation_id, "turn_ids": turn_ids[start : start + 500]}
-        found |= {turn.turn_id: turn for turn in session.execute(_KNOWN, asked).scalars()}
+        if session.connection().execute(_ANY_KNOWN, asked).first() is not None:
+            found |= {turn.turn_id: turn for turn in session.execute(_KNOWN, asked).scalars()}
     return found
 
 
 def has_spoken(session: Session, conversation_id: str, speakers: Sequence[str]) -> bool:
     """Whether a stored turn is of one of these speakers."""
     for start in range(0, len(speakers), 500):
-        statement = select(col(StoredTurn.key)).where(
-            col(StoredTurn.conversation_id) == conversation_id,
-            col(StoredTurn.speaker).in_(speakers[start : start + 500]),
-        )
-        if session.execute(statement.limit(1)).first() is not None:
+        asked = {"of": conversation_id, "speakers": speakers[start : start + 500]}
+        if session.connection().execute(_ANY_SPOKEN, asked).first() is not None:
             return True
     return False
 

@@ -201,6 +201,7 @@ class LiveRooms:
                 step = self._step(session, wish)
                 progressed, screening = self._view(step)
                 step.store(session)
+        self._folding.remember(step)
         return self._tell(step, progressed, screening, final=wish.closes)
 
     def _step(self, session: Session, wish: _Wish) -> Step:

@@ -47,6 +47,7 @@ from moderation.records.conversations import (
     replace_readings,
     turns_after,
 )
+from moderation.service.room_states import RecentStates
 from moderation.service.room_turns import participants_of, turn_of
 from moderation.service.turn_reading import TurnReader
 
@@ -118,6 +119,12 @@ class RoomFolding:
         self._classifier = classifier
         self._reader = reader
         self._outputs = classifier.reader.outputs
+        self._recent = RecentStates()
+
+    def remember(self, step: Step) -> None:
+        """Keep the state of a step that was stored; nobody changes it from here on."""
+        if step.scanned:
+            self._recent.keep(step.row.id, step.row.state, step.state)
 
     def place(
         self,
@@ -162,7 +169,7 @@ class RoomFolding:
         # The state of a room in which somebody was erased is reckoned again.
         from_start = from_start or (row.turns > 0 and not row.state)
         if not (from_start or stale or late):
-            step.state = from_json(row.state)
+            step.state = self._recent.take(row.id, row.state)
             known = participants_of(step.people)
             self._add(step, known, ((turn, self.unpacked(turn)) for turn in step.turns))
             return
