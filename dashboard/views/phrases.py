@@ -187,7 +187,11 @@ def _add(person: session.Session) -> None:
             help="Case, width and spaces make no difference; disguised spellings are found too.",
         )
         category = st.selectbox(
-            "What a hit means", list(CATEGORIES), format_func=wording.category_title
+            "What a hit means",
+            list(CATEGORIES),
+            index=None,
+            placeholder="Choose a category",
+            format_func=wording.category_title,
         )
         source = st.text_input(
             "Where it comes from", max_chars=500, help="The list, partner, case or person."
@@ -206,6 +210,8 @@ def _add(person: session.Session) -> None:
         tried = st.form_submit_button("Test before saving", icon=":material/science:")
     if tried:
         try:
+            if category is None:
+                raise ModerationError("Say what a hit means: choose a category.")
             new = NewPhrase(
                 text, category, source, language.strip() or "und", strength, anywhere, note,
                 _midnight(until),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlmodel import col
 
 from moderation.classifiers.matching.known_phrases import FoundPhrase, find_phrases
@@ -19,6 +19,7 @@ from moderation.classifiers.matching.phrase_matcher import PhraseMatcher
 from moderation.classifiers.matching.phrases import NewPhrase, Phrase
 from moderation.records import Database
 from moderation.records.item_tables import StoredItem
+from moderation.records.queue_tables import Job
 from moderation.tuning.intervals import Proportion
 
 #: Stored items looked at, newest first, and harmless texts.
@@ -76,6 +77,7 @@ class TrialText:
     where: str
     text: str
     language: str
+    quoted: bool = True  #: False: its hits count, and none of its words are shown
 
 
 def try_phrases(
@@ -93,7 +95,7 @@ def try_phrases(
             for found in find_phrases(matcher, text.text, text.language):
                 hits = own[found.hit.phrase.id]
                 hits.hits += 1
-                if len(hits.examples) < EXAMPLES:
+                if text.quoted and len(hits.examples) < EXAMPLES:
                     hits.examples.append(_example(text, found))
     return trials
 
@@ -110,19 +112,21 @@ def _example(text: TrialText, found: FoundPhrase) -> Example:
 
 
 def stored_texts(database: Database, limit: int = STORED) -> Iterator[TrialText]:
-    """The texts of items whose content is still stored, newest first, one text per item."""
+    """The texts of items whose content is still stored, newest first, one text per item. Items that
+    are or were cases of the highest severity are for those who work on them, and not quoted."""
+    severe = exists().where(col(Job.item_key) == col(StoredItem.key), col(Job.severity) == 0)
     query = (
-        select(col(StoredItem.id), col(StoredItem.language), col(StoredItem.snapshot))
+        select(col(StoredItem.id), col(StoredItem.language), col(StoredItem.snapshot), severe)
         .where(col(StoredItem.snapshot).is_not(None))
         .order_by(col(StoredItem.key).desc())
         .limit(limit)
     )
     with database.read() as session:
-        for number, language, snapshot in session.execute(query).yield_per(500):
+        for number, language, snapshot, hidden in session.execute(query).yield_per(500):
             parts = [*snapshot.get("texts", ()), *snapshot.get("turns", ())]
             text = "\n".join(str(part.get("text", "")) for part in parts)
             if text:
-                yield TrialText(number, text, language)
+                yield TrialText(number, text, language, quoted=not hidden)
 
 
 def harmless_texts(limit: int = HARMLESS) -> Iterator[TrialText]:

@@ -17,6 +17,7 @@ from moderation.records import audit
 from moderation.records.people_tables import AuditEntry
 from moderation.service import errors
 from moderation.service.phrase_routes import router
+from moderation.taxonomy import Severity
 from moderation.tuning.phrase_changes import PhraseBank
 
 
@@ -96,3 +97,13 @@ def test_a_number_that_is_not_there_and_a_missing_name_are_told(http: TestClient
     assert http.post("/v1/phrases/7/remove", json={"by": "mira"}).status_code == 404
     assert http.post("/v1/phrases/7/restore", json={"by": "mira"}).status_code == 404
     assert http.post("/v1/phrases/7/remove", json={}).status_code == 422
+
+
+def test_a_case_of_the_highest_severity_is_counted_and_not_quoted(
+    small_house: House, http: TestClient
+) -> None:
+    small_house.post("zorbo watches and an invented threat", severity=Severity.P0)
+    small_house.post("zorbo watches for everybody", item_id="b")
+    trial = http.post("/v1/phrases/test", json={"phrase": phrase(), "by": "mira"}).json()
+    assert trial["stored"]["hits"] == 2
+    assert [example["where"] for example in trial["stored"]["examples"]] == ["b"]

@@ -50,6 +50,8 @@ def _fill(page: AppTest, text: str) -> AppTest:
     fields = {field.label: field for field in page.text_input}
     fields["Phrase"].input(text)
     fields["Where it comes from"].input("case 7")
+    [category] = [box for box in page.selectbox if box.label == "What a hit means"]
+    category.select("offplatform_luring")
     return _press(page, "Test before saving")
 
 
