@@ -18,6 +18,7 @@ from moderation.items import Item, Turn
 from moderation.queue import ClusterMember
 from moderation.records.errors import NotFound
 from moderation.records.item_store import load_item
+from moderation.records.muted_segments import standing_segments
 from moderation.translation import GlossedWord
 
 #: Why a rule wants no picture of the item to be shown.
@@ -117,13 +118,15 @@ def _conversation(item: Item, evidence: ItemEvidence, language: str, person: Ses
         rows.append({"gap": len(turns) - 1 - previous})
     whole = [evidence.of(part) for part in ("item", "turns")]
     labels = [label for seen in whole for label in seen.labels]
+    with connection.database().read() as session:
+        muted = [wording.muted(segment) for segment in standing_segments(session, item.id)]
     templates.show(
         "conversation",
         name="Conversation",
         total=len(turns),
         flagged=len(flagged),
         labels=labels[:4],
-        notes=[note for seen in whole for note in seen.notes][:NOTES],
+        notes=muted[:NOTES] + [note for seen in whole for note in seen.notes][:NOTES],
         people=people_of(item),
         rows=rows,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import Any
 
 from moderation.items import AgeBracket, Participant
 from moderation.taxonomy import CATEGORIES
@@ -93,6 +94,15 @@ def category_title(category_id: str | None) -> str:
 def language_title(tag: str) -> str:
     """`zh-Hans` → `Chinese`."""
     return _LANGUAGES.get(tag.split("-")[0].lower(), tag)
+
+
+def muted(segment: Mapping[str, Any]) -> str:
+    """A segment of a live room that is not heard in a region; see `standing_segments`."""
+    first, last = segment["first"], segment["last"]
+    turns = f"turn {first}" if first == last else f"turns {first} to {last}"
+    by = segment["by"] or (f"rule {segment['rule']}" if segment["rule"] else "policy")
+    words = f"Muted in {segment['region']}: {turns}, by {by}"
+    return f"{words} ({segment['reason']})" if segment["reason"] else words
 
 
 def surface_title(surface: str) -> str:

@@ -40,6 +40,7 @@ from moderation.records.conversations import (
     note_job,
     turns_at,
 )
+from moderation.records.muted_segments import standing_segments
 from moderation.screening import Screener, Screening
 from moderation.service.room_assessment import (
     RoomView,
@@ -54,7 +55,6 @@ from moderation.service.room_mutes import (
     RoomMutes,
     muted_segments,
     silences_of,
-    standing_segments,
 )
 from moderation.service.room_turns import (
     ConversationClosed,

@@ -18,7 +18,6 @@ from moderation.records.conversation_mutes import (
     add_mutes,
     lift_mutes,
     mutes_of,
-    numbers_of,
 )
 from moderation.records.conversations import (
     StoredConversation,
@@ -27,6 +26,7 @@ from moderation.records.conversations import (
     known_turns,
     turns_at,
 )
+from moderation.records.muted_segments import told_segments
 from moderation.screening import Screening
 from moderation.service.room_turns import (
     ConversationClosed,
@@ -120,7 +120,7 @@ class RoomMutes:
             ]
             add_mutes(session, new)
             found |= {mute.region: mute for mute in new}
-            return _told(session, row.id, [found[region] for region in where])
+            return told_segments(session, row.id, [found[region] for region in where])
 
     def lift(
         self, conversation_id: str, numbers: Sequence[int], *, by: str
@@ -141,7 +141,7 @@ class RoomMutes:
                 raise unknown_conversation(conversation_id)
             now = self._database.now(session)
             lifted = lift_mutes(session, conversation_id, numbers, by=by, at=now)
-            return _told(session, conversation_id, lifted)
+            return told_segments(session, conversation_id, lifted)
 
 
 def _segment(
@@ -171,61 +171,6 @@ def _turn(session: Session, row: StoredConversation, name: int | str, param: str
             code="unknown_turn",
         )
     return found[0]
-
-
-def standing_segments(session: Session, conversation_id: str) -> list[dict[str, Any]]:
-    """What is muted now, region by region, neighbouring turns of one rule in one entry.
-
-    Returns:
-        `{"region", "action", "first", "last", "first_turn", "last_turn", "rule", "reason", "by",
-        "since", "mutes"}`: `first` and `last` are numbers of turns from 1, `by` is None for policy,
-        `since` is in seconds since 1970, `mutes` are the numbers by which they are lifted.
-    """
-    standing = [placed.mute for placed in mutes_of(session, conversation_id) if placed.stands]
-    return _told(session, conversation_id, standing) if standing else []
-
-
-def _told(
-    session: Session, conversation_id: str, mutes: Sequence[ConversationMute]
-) -> list[dict[str, Any]]:
-    ends = [name for mute in mutes for name in (mute.first_turn, mute.last_turn)]
-    numbers = numbers_of(session, conversation_id, ends) if ends else {}
-    segments: list[dict[str, Any]] = []
-    running: dict[str, dict[str, Any]] = {}
-    for mute in sorted(mutes, key=lambda m: (numbers[m.first_turn], m.id or 0)):
-        entry = _entry(mute, numbers)
-        before = running.get(mute.region)
-        if mute.muted_by:
-            segments.append(entry)
-        elif before is not None and _continues(before, entry):
-            before |= {"last": entry["last"], "last_turn": entry["last_turn"]}
-            before["since"] = min(before["since"], entry["since"])
-            before["mutes"] += entry["mutes"]
-        else:
-            running[mute.region] = entry
-            segments.append(entry)
-    return segments
-
-
-def _continues(before: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
-    same = all(before[name] == entry[name] for name in ("action", "rule"))
-    return same and bool(before["last"] + 1 == entry["first"])
-
-
-def _entry(mute: ConversationMute, numbers: Mapping[str, int]) -> dict[str, Any]:
-    return {
-        "region": mute.region,
-        "action": mute.action,
-        "first": numbers[mute.first_turn],
-        "last": numbers[mute.last_turn],
-        "first_turn": mute.first_turn,
-        "last_turn": mute.last_turn,
-        "rule": mute.rule,
-        "reason": mute.reason,
-        "by": mute.muted_by or None,
-        "since": mute.muted_at,
-        "mutes": [mute.id],
-    }
 
 
 def silences_of(

@@ -70,3 +70,10 @@ def test_every_shipped_rule_can_be_read_aloud() -> None:
         assert "=" not in sentence, f"{rule.id} is told in code: {sentence}"
         assert "_" not in sentence, f"{rule.id} is told in code: {sentence}"
         assert sentence.count("(") == sentence.count(")"), rule.id
+
+
+def test_a_muted_segment_is_told_with_who_and_why() -> None:
+    segment = {"region": "DE", "first": 5, "last": 7, "by": None, "rule": "threat.de", "reason": ""}
+    assert wording.muted(segment) == "Muted in DE: turns 5 to 7, by rule threat.de"
+    by_person = segment | {"last": 5, "by": "mira", "reason": "shouting"}
+    assert wording.muted(by_person) == "Muted in DE: turn 5, by mira (shouting)"
