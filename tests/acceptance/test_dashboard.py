@@ -419,6 +419,7 @@ def test_every_page_opens_and_signing_out_gives_the_item_back(desk: Desk, visit:
         ("Queues", "By language"),
         ("My decisions", "Only you see this page"),
         ("Policy", "Community Rules 1"),
+        ("Phrases", "No phrase yet"),
         ("Audit", "Each entry carries the hash"),
     ):
         page.get_by_role("link", name=re.compile(title)).click()
