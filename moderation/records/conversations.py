@@ -115,23 +115,17 @@ _KNOWN = select(StoredTurn).where(
     col(StoredTurn.conversation_id) == bindparam("of"),
     col(StoredTurn.turn_id).in_(bindparam("turn_ids", expanding=True)),
 )
-#: Whether any of them is stored. Mostly none is, and a row that is not there needs no object.
-_ANY_KNOWN = (
-    select(_TURNS.c.key)
-    .where(
-        _TURNS.c.conversation_id == bindparam("of"),
-        _TURNS.c.turn_id.in_(bindparam("turn_ids", expanding=True)),
-    )
-    .limit(1)
-)
-_ANY_SPOKEN = (
-    select(_TURNS.c.key)
-    .where(
-        _TURNS.c.conversation_id == bindparam("of"),
-        _TURNS.c.speaker.in_(bindparam("speakers", expanding=True)),
-    )
-    .limit(1)
-)
+
+
+def _any_turn(column: str, names: str) -> Any:
+    """Whether a turn with one of these values is stored; no row is made into an object for it."""
+    wanted = _TURNS.c[column].in_(bindparam(names, expanding=True))
+    of = _TURNS.c.conversation_id == bindparam("of")
+    return select(_TURNS.c.key).where(of, wanted).limit(1)
+
+
+_ANY_KNOWN = _any_turn("turn_id", "turn_ids")
+_ANY_SPOKEN = _any_turn("speaker", "speakers")
 _PEOPLE: Any = StoredParticipant.__table__  # type: ignore[attr-defined]
 #: The conversation once for each of some participants that are known, or once with none.
 _WITH_PEOPLE = (

@@ -25,9 +25,11 @@ def standing_segments(session: Session, conversation_id: str) -> list[dict[str, 
 def told_segments(
     session: Session, conversation_id: str, mutes: Sequence[ConversationMute]
 ) -> list[dict[str, Any]]:
-    """These mutes of a conversation as segments, see `standing_segments`."""
+    """These mutes of a conversation as segments, see `standing_segments`; without those whose turns
+    were deleted meanwhile."""
     ends = [name for mute in mutes for name in (mute.first_turn, mute.last_turn)]
     numbers = numbers_of(session, conversation_id, ends) if ends else {}
+    mutes = [m for m in mutes if m.first_turn in numbers and m.last_turn in numbers]
     segments: list[dict[str, Any]] = []
     running: dict[str, dict[str, Any]] = {}
     for mute in sorted(mutes, key=lambda m: (numbers[m.first_turn], m.id or 0)):
