@@ -30,17 +30,13 @@ from moderation.classifiers.text.encoder import (
     load_encoder_weights,
     load_tokenizer,
 )
-from moderation.classifiers.text.model import (
-    ModelDescription,
-    load_learnt_weights,
-    read_description,
-    write_model,
-)
+from moderation.classifiers.text.model import ModelDescription, write_model
 from moderation.classifiers.text.network import TextNetwork
 from moderation.errors import ModerationError
 from moderation.tuning.training_mixture import Batch, Mixture, batches
 from moderation.tuning.training_recipe import Recipe
 from moderation.tuning.training_rows import OUTPUTS
+from moderation.tuning.training_start import begin_with
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +90,8 @@ def train(
         out: folder of the checkpoint and the model; a run that is found there goes on.
         cache: where the converted encoder is kept.
         data: folder of public data sets; None trains on the project's own texts only.
-        start: folder of a model of the same shape to begin from; None begins anew.
+        start: folder of a model to begin from, of the same shape or a narrower one (a smaller
+            rank, more fixed layers); None begins anew.
         workers: processes of one thread each, which share every step's gradient. On a busy
             machine they are much faster than one process of as many threads, whose threads
             wait for each other within every matrix product.
@@ -105,7 +102,8 @@ def train(
 
     Raises:
         UnusableCheckpoint: ``out`` holds a checkpoint of another recipe.
-        ModelUnavailable: the model to start from is unusable, or of another shape.
+        ModelUnavailable: the model to start from is unusable.
+        UnusableStart: it does not fit into the recipe's shape.
         UnreadableData: the data folder is not of the expected form.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -176,7 +174,7 @@ def _work(rank: int, job: _Job, report: Callable[[Progress], None]) -> None:
         fixed=recipe.fixed,
     ).train()
     if job.start is not None:
-        load_learnt_weights(network, job.start, read_description(job.start))
+        begin_with(network, job.start, base)
     run = _Run(recipe, network, job.out, job.workers)
     run.resume()
     # Sampling, not secrets; every worker and every resumed run draws other texts.

@@ -9,12 +9,16 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 
-from moderation.classifiers.text.model import TextModel
+from moderation.classifiers.text.encoder import encoder_folder, load_encoder_weights
+from moderation.classifiers.text.model import TextModel, load_learnt_weights, read_description
+from moderation.classifiers.text.network import TextNetwork
 from moderation.settings import Settings
 from moderation.tuning.training import Progress, UnusableCheckpoint, train
 from moderation.tuning.training_recipe import Recipe, read_recipe
 from moderation.tuning.training_rows import OUTPUTS
+from moderation.tuning.training_start import UnusableStart, begin_with
 
 SHORT = read_recipe("base").model_copy(
     update={
@@ -64,6 +68,30 @@ def test_a_damaged_checkpoint_is_refused(run: tuple[Path, list[Progress]], tmp_p
     (tmp_path / "checkpoint.pt").write_bytes(content[: len(content) // 2])
     with pytest.raises(UnusableCheckpoint, match="damaged"):
         train(SHORT, tmp_path, Settings().model_cache, None)
+
+
+def _network(rank: int, fixed: int) -> TextNetwork:
+    state = load_encoder_weights(encoder_folder(Settings().model_cache))
+    return TextNetwork(state, len(OUTPUTS), rank=rank, layers=2, fixed=fixed).eval()
+
+
+def test_a_wider_network_begins_as_the_narrower_model(run: tuple[Path, list[Progress]]) -> None:
+    start, base = run[0] / "model", encoder_folder(Settings().model_cache)
+    narrow, wide = _network(rank=4, fixed=1), _network(rank=6, fixed=0)
+    load_learnt_weights(narrow, start, read_description(start))
+    begin_with(wide, start, base)
+    ids = torch.tensor([[0, 33_600, 2_363, 2]])
+    mask = torch.ones_like(ids, dtype=torch.bool)
+    torch.testing.assert_close(wide(ids, mask), narrow(ids, mask))
+
+
+def test_a_narrower_network_cannot_begin_from_a_wider_model(
+    run: tuple[Path, list[Progress]],
+) -> None:
+    base = encoder_folder(Settings().model_cache)
+    for rank, fixed in ((2, 1), (4, 2)):
+        with pytest.raises(UnusableStart, match="smaller rank"):
+            begin_with(_network(rank, fixed), run[0] / "model", base)
 
 
 def test_a_worker_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
