@@ -50,6 +50,7 @@ from moderation.records.item_store import (
     load_verdicts,
 )
 from moderation.records.item_tables import StoredItem, StoredReport, StoredVerdict
+from moderation.records.legal_holds import lift_hold, place_hold
 from moderation.records.media import MediaStore
 from moderation.records.people import (
     authenticate,
@@ -79,12 +80,7 @@ from moderation.records.policy_versions import (
     roll_back_policy,
 )
 from moderation.records.queue_tables import Appeal, Decision, Job, JobEvent
-from moderation.records.retention import (
-    delete_expired_content,
-    erase_author,
-    lift_hold,
-    place_hold,
-)
+from moderation.records.retention import delete_expired_content, erase_author
 from moderation.records.rollout_tables import PolicyRollout, ShadowVerdict
 
 __all__ = [

@@ -18,6 +18,7 @@ from sqlalchemy import select, update
 from sqlmodel import Session, col
 
 from moderation.records import audit
+from moderation.records.content_deletion import BATCH, NOTED, close_jobs, delete_content
 from moderation.records.conversation_erasure import (
     conversations_with,
     erase_from_transcripts,
@@ -29,21 +30,9 @@ from moderation.records.conversation_mutes import ConversationMute
 from moderation.records.conversations import StoredConversation
 from moderation.records.database import Database
 from moderation.records.errors import ContentHeld, NotFound
-from moderation.records.item_tables import (
-    ItemMedia,
-    LegalHold,
-    Reporter,
-    StoredAssessment,
-    StoredItem,
-    StoredMedia,
-    StoredReport,
-)
-from moderation.records.queue_tables import Appeal, Decision, Job, JobEvent, JobState
-
-_BATCH = 500
-
-#: Events of a job in which somebody writes something.
-_NOTED = ("commented", "refused", "released", "skipped", "escalated", "moved", "paused")
+from moderation.records.item_tables import Reporter, StoredItem, StoredReport
+from moderation.records.legal_holds import held_keys, standing_holds
+from moderation.records.queue_tables import Decision, Job, JobEvent, JobState
 
 #: A text of so many characters does not stand in a note by chance.
 _LONG_TEXT = 20
@@ -83,7 +72,7 @@ def delete_expired_content(
                         col(StoredItem.key) > after,
                     )
                     .order_by(col(StoredItem.key))
-                    .limit(_BATCH)
+                    .limit(BATCH)
                 )
                 .scalars()
                 .all()
@@ -91,10 +80,10 @@ def delete_expired_content(
             if not rows:
                 break
             after = rows[-1].key or 0
-            held = _held(session, rows)
+            held = held_keys(session, rows)
             waiting = _waiting(session, rows)
             going = [row for row in rows if row.key not in held | waiting]
-            orphans = _delete(session, going, now, "retention", by)
+            orphans = delete_content(session, going, now, "retention", by)
         # Files go after the commit: a row without its file can be explained, the reverse cannot.
         files = sum(database.media.delete(sha256) for sha256 in orphans)
         total = Deleted(
@@ -125,7 +114,7 @@ def _delete_expired_conversations(database: Database, older_than: float, by: str
                     col(StoredConversation.id) > after,
                 )
                 .order_by(col(StoredConversation.id))
-                .limit(_BATCH)
+                .limit(BATCH)
             ).all()
             if not rows:
                 return gone
@@ -135,7 +124,7 @@ def _delete_expired_conversations(database: Database, older_than: float, by: str
                 col(Job.state) != JobState.DONE,
             )
             waiting = set(session.execute(jobs).scalars())
-            items, authors = _standing_holds(session)
+            items, authors = standing_holds(session)
             going = [
                 name
                 for name, job_id, facts in rows
@@ -195,8 +184,8 @@ def erase_author(database: Database, author_id: str, *, by: str) -> Deleted:
             _note_erasure(session, now, by, "reports", reported)
         _refuse_held(session, author_id, [*rows, *transcripts], own | shared)
         texts = [text for row in rows for text in _long_texts(row.snapshot)]
-        orphans = _delete(session, rows, now, "erasure", by)
-        _close_jobs(session, rows, now)
+        orphans = delete_content(session, rows, now, "erasure", by)
+        close_jobs(session, rows, now)
         _delete_conversations(session, list(own), now, "erasure", by)
         words = erase_participant(session, [name for name in shared if name not in own], author_id)
         if words:
@@ -231,7 +220,7 @@ def _refuse_held(
     conversations: Mapping[str, Mapping[str, Any]],
 ) -> None:
     """As `erase_author`."""
-    items, authors = _standing_holds(session)
+    items, authors = standing_holds(session)
     held = {row.id for row in rows if row.id in items or row.author_id in authors}
     held |= {n for n, facts in conversations.items() if n in items or _author_of(facts) in authors}
     if held or author_id in authors:
@@ -285,14 +274,14 @@ def _empty_notes_about(session: Session, words: Sequence[str]) -> None:
         quoting = [
             number
             for number, detail in session.execute(
-                select(col(JobEvent.id), col(JobEvent.detail)).where(col(JobEvent.kind).in_(_NOTED))
+                select(col(JobEvent.id), col(JobEvent.detail)).where(col(JobEvent.kind).in_(NOTED))
             )
             if any(word in str(value) for value in detail.values())
         ]
-        for start in range(0, len(quoting), _BATCH):
+        for start in range(0, len(quoting), BATCH):
             session.execute(
                 update(JobEvent)
-                .where(col(JobEvent.id).in_(quoting[start : start + _BATCH]))
+                .where(col(JobEvent.id).in_(quoting[start : start + BATCH]))
                 .values(detail={})
                 .execution_options(synchronize_session=False)
             )
@@ -304,178 +293,8 @@ def _conversations_of(session: Session, author_id: str) -> dict[str, Mapping[str
     return {name: facts for name, facts in rows if _author_of(facts) == author_id}
 
 
-def place_hold(
-    database: Database,
-    *,
-    reason: str,
-    by: str,
-    item_id: str | None = None,
-    author_id: str | None = None,
-) -> LegalHold:
-    """Keep the content of an item, or of all items of an author, until the hold is lifted.
-
-    Raises:
-        ContentHeld: both or neither are named, or no reason is given.
-        NotFound: no item and no conversation of that id is stored. An author may be held before
-            anything of theirs is.
-    """
-    if (item_id is None) == (author_id is None):
-        raise ContentHeld("name either an item or an author to hold")
-    if not reason.strip():
-        raise ContentHeld("say why it has to be kept")
-    with database.write() as session:
-        if item_id is not None and not _is_stored(session, item_id):
-            raise NotFound(f"no item or conversation {item_id!r} is stored; nothing would be kept")
-        now = database.now(session)
-        hold = LegalHold(
-            item_id=item_id, author_id=author_id, reason=reason, placed_by=by, placed_at=now
-        )
-        session.add(hold)
-        session.flush()
-        audit.append(session, at=now, actor=by, action="hold_placed", subject=f"hold:{hold.id}")
-        return hold
-
-
-def _is_stored(session: Session, item_id: str) -> bool:
-    if session.get(StoredConversation, item_id) is not None:
-        return True
-    query = select(col(StoredItem.key)).where(col(StoredItem.id) == item_id).limit(1)
-    return session.execute(query).first() is not None
-
-
-def lift_hold(database: Database, hold_id: int, *, by: str) -> None:
-    """Lift a hold; content may be deleted again.
-
-    Raises:
-        NotFound: no such hold, or it was lifted.
-    """
-    with database.write() as session:
-        now = database.now(session)
-        hold = session.get(LegalHold, hold_id)
-        if hold is None or hold.lifted_at is not None:
-            raise NotFound(f"no hold {hold_id} stands")
-        hold.lifted_at = now
-        hold.lifted_by = by
-        session.add(hold)
-        session.flush()
-        audit.append(session, at=now, actor=by, action="hold_lifted", subject=f"hold:{hold_id}")
-
-
-def _standing_holds(session: Session) -> tuple[set[str], set[str]]:
-    """Ids of the items and of the authors that are held."""
-    holds = session.execute(
-        select(col(LegalHold.item_id), col(LegalHold.author_id)).where(
-            col(LegalHold.lifted_at).is_(None)
-        )
-    ).all()
-    items = {item_id for item_id, _ in holds if item_id is not None}
-    authors = {author_id for _, author_id in holds if author_id is not None}
-    return items, authors
-
-
-def _held(session: Session, rows: Sequence[StoredItem]) -> set[int]:
-    items, authors = _standing_holds(session)
-    return {row.key or 0 for row in rows if row.id in items or row.author_id in authors}
-
-
 def _waiting(session: Session, rows: Sequence[StoredItem]) -> set[int]:
     query = select(col(Job.item_key)).where(
         col(Job.item_key).in_([row.key for row in rows]), col(Job.state) != JobState.DONE
     )
     return set(session.execute(query).scalars())
-
-
-def _delete(
-    session: Session, rows: Sequence[StoredItem], now: float, because: str, by: str
-) -> list[str]:
-    """Empty the content columns; the media files that no item needs any more."""
-    keys = [row.key or 0 for row in rows]
-    if not keys:
-        return []
-    for row in rows:
-        row.snapshot = None
-        row.near_keys = []
-        row.content_deleted_at = now
-        row.content_deleted_because = because
-        session.add(row)
-    session.flush()
-    orphans: list[str] = []
-    for start in range(0, len(keys), _BATCH):
-        some = keys[start : start + _BATCH]
-        _empty(session, some)
-        orphans += _orphaned_media(session, some, now)
-    audit.append(
-        session,
-        at=now,
-        actor=by,
-        action="content_deleted",
-        subject=f"items:{keys[0]}-{keys[-1]}",
-        detail={"because": because, "items": keys, "files": len(orphans)},
-    )
-    return orphans
-
-
-def _empty(session: Session, keys: list[int]) -> None:
-    """Quotes of the content hide in signals, verdicts, notes and snapshots of decisions too."""
-    statements: list[Any] = [
-        update(Decision).where(col(Decision.item_key).in_(keys)).values(note=""),
-        update(StoredAssessment)
-        .where(col(StoredAssessment.item_key).in_(keys))
-        .values(signals=[], problems=[]),
-        update(StoredReport).where(col(StoredReport.item_key).in_(keys)).values(note=""),
-        update(Appeal)
-        .where(
-            col(Appeal.decision_id).in_(
-                select(col(Decision.id)).where(col(Decision.item_key).in_(keys))
-            )
-        )
-        .values(reason=""),
-        update(JobEvent)
-        .where(
-            col(JobEvent.job_id).in_(select(col(Job.id)).where(col(Job.item_key).in_(keys))),
-            col(JobEvent.kind).in_(_NOTED),
-        )
-        .values(detail={}),
-    ]
-    for statement in statements:
-        session.execute(statement.execution_options(synchronize_session=False))
-
-
-def _orphaned_media(session: Session, keys: list[int], now: float) -> list[str]:
-    mine = select(col(ItemMedia.sha256)).where(
-        col(ItemMedia.item_key).in_(keys), col(ItemMedia.sha256).is_not(None)
-    )
-    needed = (
-        select(col(ItemMedia.sha256))
-        .join(StoredItem, col(StoredItem.key) == col(ItemMedia.item_key))
-        .where(col(StoredItem.content_deleted_at).is_(None), col(ItemMedia.sha256).in_(mine))
-    )
-    orphans = [
-        sha256
-        for sha256 in session.execute(
-            mine.where(col(ItemMedia.sha256).not_in(needed)).distinct()
-        ).scalars()
-        if sha256 is not None
-    ]
-    if orphans:
-        session.execute(
-            update(StoredMedia)
-            .where(col(StoredMedia.sha256).in_(orphans))
-            .values(deleted_at=now)
-            .execution_options(synchronize_session=False)
-        )
-    return orphans
-
-
-def _close_jobs(session: Session, rows: Sequence[StoredItem], now: float) -> None:
-    """There is nothing left to look at."""
-    keys = [row.key or 0 for row in rows]
-    for start in range(0, len(keys), _BATCH):
-        session.execute(
-            update(Job)
-            .where(
-                col(Job.item_key).in_(keys[start : start + _BATCH]), col(Job.state) != JobState.DONE
-            )
-            .values(state=JobState.DONE.value, closed_at=now, holder=None, lease_until=None)
-            .execution_options(synchronize_session=False)
-        )
