@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from sqlalchemy import select, update
 from sqlmodel import Session, col
 
-from moderation.queue import automatic, deciding, golden
+from moderation.queue import automatic, deciding, golden, reporters
 from moderation.queue.deciding import ACTIONS
 from moderation.queue.drafts import JobDraft, views_per_minute
 from moderation.queue.errors import DecisionRefused
@@ -282,7 +282,7 @@ def answer(session: Session, job: Job, decision: Decision, now: float) -> None:
     session.add(appeal)
     session.flush()
     if changed:
-        deciding.judge_reporters_anew(session, first, decision)
+        reporters.judge_by_correction(session, first, decision)
         golden.withdraw_overturned(session, job.item_key, now)
 
 

@@ -1,11 +1,11 @@
-"""What a reviewer may do with a job in hand: decide, undo, correct."""
+"""What a reviewer may do with a job in hand: decide, and what a decision stands on."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import exists, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -17,13 +17,10 @@ from moderation.records import audit
 from moderation.records.item_store import insert_rows, read_verdicts
 from moderation.records.item_tables import (
     ItemMedia,
-    Reporter,
     StoredAssessment,
     StoredItem,
-    StoredReport,
 )
 from moderation.records.queue_tables import (
-    Appeal,
     Decision,
     DecisionKind,
     Job,
@@ -184,39 +181,6 @@ def decide_members(
     return decisions
 
 
-def judge_reporters(session: Session, decisions: Sequence[Decision], sign: int = 1) -> None:
-    """Count a report as upheld where the item was restricted, as rejected where it was allowed."""
-    _judge(session, {decision.job_id: decision.action for decision in decisions}, sign)
-
-
-def _judge(session: Session, actions: Mapping[int, str], sign: int = 1) -> None:
-    upheld = {job_id: action != "allow" for job_id, action in actions.items()}
-    query = (
-        select(col(StoredReport.job_id), col(StoredReport.reporter_id))
-        .where(col(StoredReport.job_id).in_(list(upheld)), col(StoredReport.reporter_id) != "")
-        .distinct()
-        # In one order for all, so that two deciders never wait for each other.
-        .order_by(col(StoredReport.reporter_id))
-    )
-    for job_id, reporter_id in session.execute(query).all():
-        reporter = session.get(Reporter, reporter_id, with_for_update=True)
-        reporter = reporter or Reporter(id=reporter_id)
-        if upheld[job_id]:
-            reporter.upheld = max(0, reporter.upheld + sign)
-        else:
-            reporter.rejected = max(0, reporter.rejected + sign)
-        session.add(reporter)
-    session.flush()
-
-
-def _judge_reporters_again(session: Session, undone: Decision, before: Decision) -> None:
-    """The decision that an undone one had replaced is in force again."""
-    if (before.action == "allow") == (undone.action == "allow"):
-        return
-    _judge(session, {before.job_id: undone.action}, sign=-1)
-    judge_reporters(session, [before])
-
-
 def successor(session: Session, decision_id: int) -> Decision | None:
     """The decision that supersedes this one, if any."""
     query = select(Decision).where(
@@ -237,141 +201,9 @@ def is_superseded(decision: Any) -> Any:
     return exists().where(later.supersedes == decision.id, ~is_taken_back(later))
 
 
-def judge_reporters_anew(session: Session, before: Decision, after: Decision) -> None:
-    """Those whose report was judged by a decision are judged by the one that replaces it."""
-    if (before.action == "allow") == (after.action == "allow"):
-        return
-    judge_reporters(session, [before], sign=-1)
-    _judge(session, {before.job_id: after.action})
-
-
-def undo(session: Session, decision: Decision, now: float, window: float) -> list[Decision]:
-    """Take a decision (and those that followed it in its cluster) back; the undone decisions.
-
-    Raises:
-        DecisionRefused: too late, superseded, or somebody has built on it.
-    """
-    if decision.kind == DecisionKind.UNDO:
-        raise DecisionRefused("an undo cannot be undone; decide the job again")
-    if decision.kind == DecisionKind.CORRECTION:
-        raise DecisionRefused("a correction is not taken back; correct it once more")
-    if now - decision.decided_at > window:
-        raise DecisionRefused(
-            f"decision {decision.id} is older than {window / 60:.0f} min; "
-            "correct it with a new decision instead"
-        )
-    if decision.group_id is not None:
-        raise DecisionRefused(
-            f"decision {decision.id} followed decision {decision.group_id} of its cluster; "
-            "undo that one"
-        )
-    if successor(session, decision.id or 0) is not None:
-        raise DecisionRefused(f"decision {decision.id} was superseded already")
-    job = session.execute(
-        select(Job).where(col(Job.id) == decision.job_id).with_for_update()
-    ).scalar_one()
-    later = session.execute(
-        select(col(Decision.id)).where(
-            col(Decision.job_id) == job.id, col(Decision.id) > decision.id
-        )
-    ).first()
-    if later is not None or (job.state != JobState.DONE and job.round == decision.round):
-        raise DecisionRefused(f"job {job.id} has moved on since decision {decision.id}")
-    if job.state == JobState.CLAIMED:
-        raise DecisionRefused(f"job {job.id} is being looked at a second time; it cannot be undone")
-    _refuse_built_upon(session, decision, job)
-    followers = _standing_followers(session, decision)
-    undone = [decision, *followers]
-    for old in undone:
-        session.add(
-            Decision(
-                job_id=old.job_id,
-                item_key=old.item_key,
-                reviewer_id=decision.reviewer_id,
-                kind=DecisionKind.UNDO.value,
-                round=old.round,
-                final=False,
-                action=old.action,
-                category=old.category,
-                supersedes=old.id,
-                policy_hash=old.policy_hash,
-                decided_at=now,
-            )
-        )
-    _reopen_members(session, job, followers)
-    session.execute(
-        delete(JobExclusion).where(
-            col(JobExclusion.job_id) == job.id,
-            col(JobExclusion.reviewer_id) == decision.reviewer_id,
-            col(JobExclusion.reason) == "decided",
-        )
-    )
-    if decision.kind in {DecisionKind.REVIEW, DecisionKind.ADJUDICATION} and decision.final:
-        judge_reporters(session, undone, sign=-1)
-    if decision.supersedes is not None:
-        before = session.get(Decision, decision.supersedes)
-        if before is not None:
-            _judge_reporters_again(session, decision, before)
-    job.round = decision.round
-    session.add(job)
-    session.flush()
-    clusters.remember(session, job)
-    return undone
-
-
-def _refuse_built_upon(session: Session, decision: Decision, job: Job) -> None:
-    appealed = session.execute(
-        select(col(Appeal.id)).where(col(Appeal.decision_id) == decision.id).limit(1)
-    ).scalar()
-    if appealed is not None:
-        raise DecisionRefused(
-            f"decision {decision.id} was appealed (appeal {appealed}); somebody else answers"
-        )
-    newer = _waiting_again(session, [job.item_key]) - {job.id or 0} if _is_review(job) else set()
-    if newer:
-        raise DecisionRefused(
-            f"the item of decision {decision.id} came in again since, and waits as job "
-            f"{min(newer)}; decide that one, or correct this decision"
-        )
-
-
-def _is_review(job: Job) -> bool:
+def is_review(job: Job) -> bool:
+    """Whether a verdict, a report or an order asked for it."""
     return job.kind == JobKind.REVIEW
-
-
-def _waiting_again(session: Session, item_keys: Sequence[int]) -> set[int]:
-    """The review jobs that wait for these items."""
-    query = select(col(Job.id)).where(
-        col(Job.item_key).in_(item_keys),
-        col(Job.kind) == JobKind.REVIEW,
-        col(Job.state) != JobState.DONE,
-    )
-    return {number or 0 for number in session.execute(query).scalars()}
-
-
-def _standing_followers(session: Session, first: Decision) -> list[Decision]:
-    """The decisions on a cluster's members that nobody corrected or appealed since."""
-    query = (
-        select(Decision)
-        .where(
-            col(Decision.group_id) == first.id,
-            ~is_superseded(Decision),
-            col(Decision.id).not_in(select(col(Appeal.decision_id))),
-        )
-        .order_by(col(Decision.id))
-    )
-    return list(session.execute(query).scalars())
-
-
-def _reopen_members(session: Session, leader: Job, followers: Sequence[Decision]) -> None:
-    # What came in again since waits already; two jobs for one item would be decided twice.
-    ids = [d.job_id for d in followers if not _waiting_again(session, [d.item_key])]
-    for start in range(0, len(ids), 500):
-        session.execute(
-            update(Job)
-            .where(col(Job.id).in_(ids[start : start + 500]))
-            .values(state=JobState.GROUPED.value, leader_id=leader.id, closed_at=None)
-        )
 
 
 def note_decision(

@@ -50,7 +50,9 @@ class Entry:
     key: int = 0
     is_new: bool = False
     assess: bool = False
-    judge_again: bool = False  #: assessed before, by the same models; judged by other rules now
+    restore_judgement: bool = (
+        False  #: assessed before, by the same models; judged by other rules now
+    )
     job_id: int | None = None
 
     @property

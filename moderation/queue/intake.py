@@ -148,7 +148,7 @@ def _store(session: Session, entries: Sequence[Entry], now: float) -> None:
         [assessment_row(e.screening.assessment, e.key, now) for e in to_store],
     )
     _mark_judged_anew(session, entries)
-    to_judge = [e for e in entries if e.assess or e.judge_again]
+    to_judge = [e for e in entries if e.assess or e.restore_judgement]
     ids = newest_assessments(session, [e.key for e in to_judge])
     insert_rows(
         session,
@@ -202,7 +202,7 @@ def _mark_judged_anew(session: Session, entries: Sequence[Entry]) -> None:
     hold_items(session, changed)
     known = policies_of(session, changed)
     for key in changed:
-        others[key].judge_again = _by_other_rules(others[key], known)
+        others[key].restore_judgement = _by_other_rules(others[key], known)
 
 
 def _by_other_rules(entry: Entry, known: Mapping[tuple[int, str], str]) -> bool:
@@ -232,7 +232,7 @@ def _verdict_row(
 
 def _open_jobs(session: Session, entries: Sequence[Entry], now: float, rules: QueueRules) -> None:
     waiting = merging.waiting_jobs(session, [e.prepared.item.id for e in entries])
-    seen_before = with_any_job(session, [e.key for e in entries if e.judge_again])
+    seen_before = with_any_job(session, [e.key for e in entries if e.restore_judgement])
     drafts: dict[str, tuple[Entry, JobDraft]] = {}
     reports: list[tuple[Entry, dict[str, Any]]] = []
     rises: list[raising.Rise] = []
@@ -249,7 +249,7 @@ def _open_jobs(session: Session, entries: Sequence[Entry], now: float, rules: Qu
             draft = sampling.audit_draft(item, entry.screening, rules, now)
         job = merging.its_job(waiting.get(item.id, ()), entry.key)
         wanted = entry.is_new or entry.assess or item.report is not None or item.order is not None
-        if entry.judge_again and (job is not None or entry.key not in seen_before):
+        if entry.restore_judgement and (job is not None or entry.key not in seen_before):
             wanted = True
         told_before = job is not None and merging.told_before(session, job, entry, reports)
         if item.report is not None:

@@ -18,6 +18,7 @@ from moderation.queue import (
     handing_out,
     looking,
     rounds,
+    undoing,
 )
 from moderation.queue.case_file import CaseFile, open_case
 from moderation.queue.claimant import read_claimant
@@ -290,7 +291,7 @@ class Queue:
             stored = self._decision(session, decision)
             if stored.reviewer_id != name:
                 raise DecisionRefused(f"decision {stored.id} is not yours; correct it instead")
-            undone = deciding.undo(session, stored, now, self.rules.undo_seconds)
+            undone = undoing.undo(session, stored, now, self.rules.undo_seconds)
             appeals.reopen(session, stored)
             job = giving_back.locked_job(session, stored.job_id)
             job.state = JobState.OPEN.value

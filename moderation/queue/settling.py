@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from moderation.queue import appeals, claiming, clusters, deciding, exposure, rounds
+from moderation.queue import appeals, claiming, clusters, deciding, exposure, reporters, rounds
 from moderation.queue.claiming import ClaimedJob
 from moderation.queue.errors import DecisionRefused
 from moderation.records.people_tables import Reviewer, Role
@@ -91,7 +91,7 @@ def _close(
     shown = [member.job_id for member in claimed.members]
     followers = deciding.decide_members(session, job, decision, shown, look.apart, now)
     if decision.kind in {DecisionKind.REVIEW, DecisionKind.ADJUDICATION}:
-        deciding.judge_reporters(session, [decision, *followers])
+        reporters.judge(session, [decision, *followers])
     appeals.answer(session, job, decision, now)
     return followers
 
@@ -127,7 +127,7 @@ def correct_decision(
             "decided_at": now,
         },
     )
-    deciding.judge_reporters_anew(session, stored, corrected)
+    reporters.judge_by_correction(session, stored, corrected)
     deciding.event(session, job.id or 0, now, person.id, "corrected", {"decision": corrected.id})
     deciding.note_decision(session, corrected, now, "corrected", 0)
     return corrected
