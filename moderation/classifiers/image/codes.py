@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from urllib.parse import urlsplit
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import zxingcpp
@@ -99,7 +100,7 @@ def read_codes(pixels: npt.NDArray[np.uint8]) -> list[Code]:
     """
     if min(pixels.shape[:2]) < 16:
         return []
-    found = zxingcpp.read_barcodes(np.ascontiguousarray(pixels[:, :, ::-1]), formats=_FORMATS)
+    found = zxingcpp.read_barcodes(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), formats=_FORMATS)
     codes = []
     for code in found:
         place = code.position

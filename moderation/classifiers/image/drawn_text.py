@@ -19,7 +19,12 @@ from moderation.classifiers.image.codes import Code, code_signals, read_codes
 from moderation.classifiers.image.side_by_side import side_by_side
 from moderation.classifiers.image.tesseract import Tesseract
 from moderation.classifiers.image.text_layout import Block, DrawnLine, blocks_of
-from moderation.classifiers.image.text_recognition import RecognisedLine, TextRecogniser
+from moderation.classifiers.image.text_recognition import (
+    LARGEST_LINE,
+    LINE_RATIO,
+    RecognisedLine,
+    TextRecogniser,
+)
 from moderation.settings import Settings
 from moderation.signals import ImageBox, Signal
 
@@ -31,11 +36,6 @@ VERSION = "ppocrv6-small-1"
 #: The detector must be this sure that something is text before it counts as unread text; textures
 #: such as tiles and foliage stay below.
 _SURELY_TEXT = 0.7
-
-#: Unread text must have the shape of a line. Blurs and patterns that the detector takes for text
-#: are squares, or fill the whole picture.
-_LINE_RATIO = 1.5
-_LARGEST_LINE = 0.4
 
 _LONGEST_QUOTE = 2000
 
@@ -91,15 +91,35 @@ class DrawnTextReader:
         """
         frames = [(image.pixels, *image.frames) for image in images]
         flat = [frame for own in frames for frame in own]
-        lines = self._recogniser.lines_of_all(flat)
+        lines, codes = self._look(flat)
         if self._fallback is not None:
             pairs = zip(flat, lines, strict=True)
             lines = [self._fallback.read_again(frame, of_frame) for frame, of_frame in pairs]
-        found = zip(flat, lines, side_by_side(read_codes, flat, self._threads), strict=True)
+        found = zip(flat, lines, codes, strict=True)
         return [
             self._examine(image, list(islice(found, len(own))))
             for image, own in zip(images, frames, strict=True)
         ]
+
+    def _look(
+        self, frames: Sequence[npt.NDArray[np.uint8]]
+    ) -> tuple[list[list[RecognisedLine]], list[list[Code]]]:
+        """Lines and codes of each frame. The codes come last: they are quick, so that no thread
+        waits long for another at the end."""
+        read_lines = self._recogniser.reading(len(frames))
+        lines: list[list[RecognisedLine]] = [[] for _ in frames]
+        codes: list[list[Code]] = [[] for _ in frames]
+
+        def look(task: tuple[bool, int]) -> None:
+            for_codes, at = task
+            if for_codes:
+                codes[at] = read_codes(frames[at])
+            else:
+                lines[at] = read_lines(frames[at])
+
+        tasks = [(for_codes, at) for for_codes in (False, True) for at in range(len(frames))]
+        side_by_side(look, tasks, self._threads if len(frames) > 1 else 1)
+        return lines, codes
 
     def _examine(
         self,
@@ -173,10 +193,12 @@ def _line(line: RecognisedLine, width: int, height: int, frame: int) -> DrawnLin
 
 
 def _is_unread_line(line: DrawnLine, raw: RecognisedLine) -> bool:
-    if raw.read or raw.found < _SURELY_TEXT or line.width * line.height > _LARGEST_LINE:
+    # Unread text must have the shape of a line: blurs and patterns that the detector takes for text
+    # are squares, or fill the whole picture.
+    if raw.read or raw.found < _SURELY_TEXT or line.width * line.height > LARGEST_LINE:
         return False
     short, long = sorted((line.width * line.aspect, line.height))
-    return long >= _LINE_RATIO * short
+    return long >= LINE_RATIO * short
 
 
 def _inside(line: DrawnLine, box: ImageBox) -> bool:

@@ -9,14 +9,17 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
+from moderation.classifiers.image.fixed_shapes import FixedShapes
 from moderation.classifiers.image.side_by_side import side_by_side
 from moderation.errors import ModelUnavailable
 
@@ -26,6 +29,11 @@ SURE = 0.85
 
 #: Longest side for the detector, pixels. 736 finds what 1600 finds in a quarter of the time.
 _DETECTION_SIDE = 736
+
+#: A line is longer than high, or smaller than this share of the picture. What is neither is a
+#: shape that fills the picture (a cup, a horse), or a single huge character.
+LINE_RATIO = 1.5
+LARGEST_LINE = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +104,11 @@ class TextRecogniser:
         Raises:
             ModelUnavailable: the models are missing.
         """
-        if len(pictures) < 2 or self._threads < 2:
-            return [self.lines(pixels) for pixels in pictures]
-        return side_by_side(self._lines_alone, pictures, self._threads)
+        return side_by_side(self.reading(len(pictures)), pictures, self._threads)
+
+    def reading(self, pictures: int) -> Callable[[npt.NDArray[np.uint8]], list[RecognisedLine]]:
+        """`lines`, for so many pictures that are worked on side by side, one thread each."""
+        return self.lines if pictures < 2 or self._threads < 2 else self._lines_alone
 
     def _lines_alone(self, pixels: npt.NDArray[np.uint8]) -> list[RecognisedLine]:
         with self._single.borrowed() as engine:
@@ -109,7 +119,8 @@ class _Engines:
     """At most so many engines, loaded when first needed; each serves one thread at a time."""
 
     def __init__(self, threads: int, most: int, openvino: bool) -> None:
-        self._threads, self._openvino = threads, openvino
+        self._threads, self._most, self._openvino = threads, most, openvino
+        self._detector: FixedShapes | None = None
         self._room = threading.BoundedSemaphore(most)
         self._free: list[Any] = []
         self._loading = threading.Lock()
@@ -132,11 +143,20 @@ class _Engines:
         with self._loading:
             if self._loaded is None or self._openvino:
                 self._loaded = _load_engine(self._threads, openvino=self._openvino)
+                if self._openvino and self._most > 1:
+                    self._share_detector(self._loaded.text_det)
             return self._loaded
+
+    def _share_detector(self, detector: Any) -> None:
+        """Let the engines that work side by side use one detector for shapes that come often."""
+        if self._detector is None:
+            self._detector = FixedShapes(detector.session.model, self._most)
+        detector.session = partial(self._detector.run, detector.session)
 
 
 def _load_engine(threads: int, *, openvino: bool) -> Any:
     from rapidocr import EngineType, RapidOCR
+    from rapidocr.main import RapidOCRError
 
     runtime = EngineType.OPENVINO if openvino else EngineType.ONNXRUNTIME
     try:
@@ -155,8 +175,11 @@ def _load_engine(threads: int, *, openvino: bool) -> Any:
             }
         )
         # Load all networks now; the package would do so in the first threads that need them.
-        engine.cls_and_rotate([np.zeros((32, 64, 3), np.uint8)])
-        engine.recognize_txt([np.zeros((32, 64, 3), np.uint8)])
+        blank = np.zeros((32, 64, 3), np.uint8)
+        with suppress(RapidOCRError):  # it finds no text
+            engine.detect_and_crop(blank, {})
+        engine.cls_and_rotate([blank])
+        engine.recognize_txt([blank])
     except Exception as error:
         raise ModelUnavailable(
             f"the text reader cannot be loaded: {error}; reinstall the package rapidocr"
@@ -172,7 +195,7 @@ def _lines(engine: Any, pixels: npt.NDArray[np.uint8]) -> list[RecognisedLine]:
     height, width = pixels.shape[:2]
     if min(height, width) < 8:
         return []
-    picture, steps = engine.preprocess_img(np.ascontiguousarray(pixels[:, :, ::-1]))
+    picture, steps = engine.preprocess_img(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     try:
         crops, found = engine.detect_and_crop(picture, steps)
     except RapidOCRError:  # "the text detection result is empty"
@@ -184,24 +207,32 @@ def _lines(engine: Any, pixels: npt.NDArray[np.uint8]) -> list[RecognisedLine]:
     upright = engine.cls_and_rotate(crops)[0]
     texts, scores = _recognise(engine, upright)
     turned = [bool((a != b).any()) for a, b in zip(crops, upright, strict=True)]
+    lines = [i for i, crop in enumerate(crops) if _like_a_line(crop, picture)]
     # First a wrong guess of the direction; then a picture that is mirrored to escape being read,
     # whose direction is guessed wrongly as often as not.
     mirrored = False
     for change, turns in _CHANGES:
-        doubtful = [i for i, score in enumerate(scores) if score < SURE]
+        doubtful = [i for i in lines if scores[i] < SURE]
         better = _better(engine, change, upright, doubtful, texts, scores)
         turned = [was != (turns and i in better) for i, was in enumerate(turned)]
         mirrored = mirrored or (bool(better) and change is not _upside_down)
     if mirrored:
         # Some lines of a mirrored page read "well" either way; the surer reading is right.
         for change, turns in _CHANGES[1:]:
-            better = _better(engine, change, upright, range(len(texts)), texts, scores)
+            better = _better(engine, change, upright, lines, texts, scores)
             turned = [was != (turns and i in better) for i, was in enumerate(turned)]
     boxes = map_boxes_to_original(np.array(found.boxes, np.float32), steps, height, width)
     return [
         RecognisedLine(texts[i], scores[i], float(found.scores[at]), boxes[at], turned[i])
         for i, at in enumerate(usable)
     ]
+
+
+def _like_a_line(crop: npt.NDArray[np.uint8], picture: npt.NDArray[np.uint8]) -> bool:
+    """Whether it is worth reading the other way round; a shape that fills the picture is not, and
+    turned and mirrored until something fits it would be taken for a character."""
+    short, long = sorted(crop.shape[:2])
+    return long >= LINE_RATIO * short or crop.size <= LARGEST_LINE * picture.size
 
 
 def _better(
