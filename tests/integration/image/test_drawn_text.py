@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import zxingcpp
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from moderation.classifiers.base import DecodedImage
 from moderation.classifiers.image.decoding import shared_decoder
@@ -187,3 +187,52 @@ def test_a_picture_at_which_reading_fails_is_a_problem_and_the_others_are_read(d
     assert [text.part for text in first.texts] == ["image:1"]
     assert second.problems == ()
     assert second.texts[0].text == first.texts[0].text
+
+
+def test_a_slideshow_reads_what_single_calls_read(drawn_page, stored_page):
+    reader = DrawnTextReader(threads=2)
+    words = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot")
+    pages = [drawn_page(f"{word} goes home", size=48) for word in words]
+    pages.append(stored_page("chinese_and_korean"))
+    code = zxingcpp.create_barcode("https://t.me/example_group", zxingcpp.BarcodeFormat.QRCode)
+    pages[2].paste(Image.fromarray(np.array(code.to_image(scale=5))), (300, 150))
+    images = [decoded(page, index) for index, page in enumerate(pages)]
+    alone = [reader.read([image])[0] for image in images]
+    for _ in range(2):  # in the second round the detector is prepared for the pages' shape
+        for one, other in zip(reader.read(images), alone, strict=True):
+            assert [text.text for text in one.texts] == [text.text for text in other.texts]
+            assert [line.text for line in one.lines] == [line.text for line in other.lines]
+            assert [s.name for s in one.signals] == [s.name for s in other.signals]
+            for ours, theirs in zip(one.signals, other.signals, strict=True):
+                assert ours.probability == pytest.approx(theirs.probability, abs=1e-3)
+            for ours, theirs in zip(one.lines, other.lines, strict=True):
+                assert ours.x == pytest.approx(theirs.x, abs=1e-3)
+                assert ours.width == pytest.approx(theirs.width, abs=1e-3)
+
+
+@pytest.mark.parametrize("openvino", [False, True])
+def test_scores_side_by_side_are_those_of_single_calls(openvino, drawn_page, stored_page):
+    recogniser = TextRecogniser(threads=2, openvino=openvino)
+    pages = [
+        drawn_page(f"page {number}", "of a slideshow") for number in range(6 if openvino else 2)
+    ]
+    pages.append(stored_page("russian"))
+    pictures = [np.asarray(page.convert("RGB")) for page in pages]
+    alone = [recogniser.lines(picture) for picture in pictures]
+    assert all(alone)
+    for found in (recogniser.lines_of_all(pictures), recogniser.lines_of_all(pictures)):
+        for ours, theirs in zip(found, alone, strict=True):
+            assert [line.text for line in ours] == [line.text for line in theirs]
+            for one, other in zip(ours, theirs, strict=True):
+                assert one.score == pytest.approx(other.score, abs=1e-3)
+                assert one.found == pytest.approx(other.found, abs=1e-3)
+                assert np.abs(one.corners - other.corners).max() <= 1
+
+
+@pytest.mark.parametrize(("size", "letter"), [(1000, "B"), (1200, "8")])
+def test_a_letter_that_fills_the_picture_is_read(size, letter, reader):
+    page = Image.new("RGB", (1080, 1440), "teal")
+    pen = ImageDraw.Draw(page)
+    pen.text((540, 720), letter, "white", ImageFont.load_default(size), anchor="mm")
+    [found] = reader.read([decoded(page)])
+    assert [text.text for text in found.texts] == [letter]
