@@ -132,7 +132,7 @@ class Matcher:
                 for leaf in leaves:
                     seen[leaf] = _UNSEEN
         for leaf, numbers in self._other_gates:
-            if leaf < 0 or self._leaf(leaf, facts, seen) is not None:
+            if leaf < 0 or (seen[leaf] is not None and self._leaf(leaf, facts, seen) is not None):
                 candidates += numbers
         found: list[tuple[int, Bools]] = []
         for number in sorted(candidates):

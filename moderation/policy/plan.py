@@ -4,7 +4,7 @@ which regions share the same entries. Built once per pack set."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -28,7 +28,7 @@ from moderation.policy.matching import Matcher
 from moderation.policy.packs import PackSet
 from moderation.policy.rule import Clock, HumanMode
 from moderation.policy.schema import Process
-from moderation.policy.verdict import RuleHit
+from moderation.policy.verdict import RuleHit, Verdict
 
 _REGION = re.compile(r"[A-Z]{2}\Z")
 #: Combinations of regions that a plan keeps ready.
@@ -137,6 +137,7 @@ class Plan:
     def _group_regions(self) -> None:
         members: dict[tuple[tuple[int, ...], tuple[str, ...]], int] = {}
         self._layouts: dict[tuple[str, ...], Layout] = {}
+        self._kept: dict[Hashable, Mapping[str, Verdict]] = {}
         self.group_of: dict[str, int] = {}
         for region in (ELSEWHERE, *self.packs.regions):
             own = tuple(
@@ -167,6 +168,17 @@ class Plan:
             if len(self._layouts) >= _MOST_LAYOUTS:
                 self._layouts.clear()
             self._layouts[asked] = found
+        return found
+
+    def kept_verdicts(
+        self, key: Hashable, made: Callable[[], Mapping[str, Verdict]]
+    ) -> Mapping[str, Verdict]:
+        """Verdicts under a key, made once; whoever reads them changes them no more."""
+        found = self._kept.get(key)
+        if found is None:
+            if len(self._kept) >= _MOST_LAYOUTS:
+                self._kept.clear()
+            found = self._kept[key] = made()
         return found
 
     def _laid_out(self, regions: tuple[str, ...]) -> Layout:

@@ -124,16 +124,38 @@ class Verdicts:
 
     def row(self, row: int) -> dict[str, Verdict]:
         """Region → verdict of one item, with the rules that said it."""
-        plan, layout = self.plan, self.layout
         applied = [entry for entry, _ in self._entries_of(row, self._hit_index)]
-        applied.sort(key=plan.reason_ranks.__getitem__)
         exempted = self._entries_of(row, self._exempted_index)
+        region_of_author = self.facts.author_region.name(row)
+        if applied or exempted or not self._is_plain(row):
+            return self._row(row, applied, exempted, region_of_author)
+        # Most items meet no rule, and then nothing but the regions can tell their verdicts apart.
+        return dict(
+            self.plan.kept_verdicts(
+                (self.layout.regions, region_of_author),
+                lambda: self._row(row, applied, exempted, region_of_author),
+            )
+        )
+
+    def _is_plain(self, row: int) -> bool:
+        """Whether the item has nothing that sets off a duty or takes one away."""
+        facts = self.facts
+        return not facts.orders and not facts.context_tags and facts.report_complete[row] < 0
+
+    def _row(
+        self,
+        row: int,
+        applied: list[int],
+        exempted: list[tuple[int, str | None]],
+        region_of_author: str | None,
+    ) -> dict[str, Verdict]:
+        plan, layout = self.plan, self.layout
+        applied.sort(key=plan.reason_ranks.__getitem__)
         scores: list[float] = self.facts.scores[row].tolist()
         hits = [(entry, self._hit(entry, scores)) for entry in applied]
         skipped = [(entry, self._hit(entry, scores, tag)) for entry, tag in exempted]
         all_met = entry_bits([*applied, *[entry for entry, _ in exempted]])
         duties = Duties(plan, self.facts, row)
-        region_of_author = self.facts.author_region.name(row)
         author = plan.process_group(region_of_author) if region_of_author is not None else -1
         # Few rules are met by one item, so most regions come to the same verdict: made once.
         made: dict[int, tuple[Verdict, Effects, list[int]]] = {}

@@ -6,7 +6,10 @@ The state is small and does not grow with the conversation; snapshots of it ever
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import zip_longest
 from typing import Any
 
 from sqlalchemy import (
@@ -17,6 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     delete,
+    exists,
     insert,
     select,
     text,
@@ -24,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, Session, SQLModel, col
 
+from moderation.records.database import driver_sql
 from moderation.records.item_store import ignoring_insert, insert_rows
 
 #: Turns between two snapshots of the state.
@@ -92,6 +97,28 @@ class StoredTurn(SQLModel, table=True):
     received_at: float
 
 
+@dataclass(slots=True)
+class PlacedTurn:
+    """A new turn in its place, not stored yet; the columns of `StoredTurn`."""
+
+    conversation_id: str
+    turn_id: str
+    arrival: int
+    time: float
+    speaker: str
+    role: str | None
+    text: str
+    seconds: float | None
+    language: str | None
+    reply_to: str | None
+    reading: bytes
+    received_at: float
+
+
+#: A turn, stored or about to be.
+AnyTurn = StoredTurn | PlacedTurn
+
+
 class ConversationCheckpoint(SQLModel, table=True):
     """The state after the turn at (time, arrival)."""
 
@@ -106,6 +133,31 @@ class ConversationCheckpoint(SQLModel, table=True):
 
 #: (time, arrival): where a turn stands in its conversation.
 Place = tuple[float, int]
+
+
+# Objects of the ORM cost an append more than the statements that read them.
+@dataclass(slots=True)
+class ConversationRow:
+    """The columns of one `StoredConversation`, to be changed and stored by `put_conversation`."""
+
+    id: str
+    surface: str
+    facts: dict[str, Any]
+    ages: dict[str, int]
+    state: str
+    model: str
+    turns: int
+    latest: float
+    scores: dict[str, float]
+    reported: dict[str, Any]
+    job_id: int | None
+    opened_at: float
+    updated_at: float
+    closed_at: float | None
+
+
+#: A conversation, read or about to be stored.
+AnyConversation = StoredConversation | ConversationRow
 
 # Statements of every append are built once: building one costs more than running it.
 _CONVERSATIONS: Any = StoredConversation.__table__  # type: ignore[attr-defined]
@@ -127,30 +179,54 @@ def _any_turn(column: str, names: str) -> Any:
 _ANY_KNOWN = _any_turn("turn_id", "turn_ids")
 _ANY_SPOKEN = _any_turn("speaker", "speakers")
 _PEOPLE: Any = StoredParticipant.__table__  # type: ignore[attr-defined]
-#: The conversation once for each of some participants that are known, or once with none.
+#: So many participants are read with their conversation, and so many turns looked for; more would
+#: repeat its state too often. Each has a parameter of its own, unused ones are NULL: a list would
+#: be written into the statement anew for every call.
+_READ_ALONG = 4
+_NAMES = [f"name_{number}" for number in range(_READ_ALONG)]
+_COLUMNS = [field.name for field in fields(ConversationRow)]
+_IDS = [f"turn_{number}" for number in range(_READ_ALONG)]
+#: The conversation once for each of some participants that are known, or once with none, and
+#: whether some turn is stored already.
 _WITH_PEOPLE = (
-    select(StoredConversation, _PEOPLE.c.participant_id, _PEOPLE.c.facts)
+    select(
+        *[_CONVERSATIONS.c[name] for name in _COLUMNS],
+        _PEOPLE.c.participant_id,
+        _PEOPLE.c.facts.label("told"),
+        exists()
+        .where(
+            _TURNS.c.conversation_id == bindparam("of"),
+            _TURNS.c.turn_id.in_([bindparam(name) for name in _IDS]),
+        )
+        .label("any_known"),
+    )
+    .select_from(_CONVERSATIONS)
     .outerjoin(
         _PEOPLE,
-        (_PEOPLE.c.conversation_id == col(StoredConversation.id))
-        & _PEOPLE.c.participant_id.in_(bindparam("names", expanding=True)),
+        (_PEOPLE.c.conversation_id == _CONVERSATIONS.c.id)
+        & _PEOPLE.c.participant_id.in_([bindparam(name) for name in _NAMES]),
     )
-    .where(col(StoredConversation.id) == bindparam("of"))
+    .where(_CONVERSATIONS.c.id == bindparam("of"))
 )
 _KNOWN_PEOPLE = select(_PEOPLE.c.participant_id, _PEOPLE.c.facts).where(
     _PEOPLE.c.conversation_id == bindparam("of"),
     _PEOPLE.c.participant_id.in_(bindparam("names", expanding=True)),
 )
-#: So many participants are read with their conversation; more would repeat its state too often.
-_READ_ALONG = 4
 _NEW_PEOPLE = insert(_PEOPLE)
-_UNCHANGED_SINCE = update(_CONVERSATIONS).where(
-    _CONVERSATIONS.c.id == bindparam("of"), _CONVERSATIONS.c.updated_at == bindparam("since")
-)
-_NEW_TURNS = insert(_TURNS)
 #: What an append stores; `reported` and `job_id` are the business of `note_job` alone.
 _APPENDED = tuple(
     name for name in StoredConversation.model_fields if name not in ("id", "reported", "job_id")
+)
+_AS_JSON = frozenset({"facts", "ages", "scores"})
+# These two run once for every append: in the driver's own words nothing is composed anew.
+_UNCHANGED_SINCE = (
+    f"UPDATE conversations SET {', '.join(f'{name} = :{name}' for name in _APPENDED)} "  # noqa: S608
+    "WHERE id = :of AND updated_at = :since"
+)
+_TURN_COLUMNS = tuple(name for name in StoredTurn.model_fields if name != "key")
+_NEW_TURNS = (
+    f"INSERT INTO conversation_turns ({', '.join(_TURN_COLUMNS)}) "  # noqa: S608
+    f"VALUES ({', '.join(f':{name}' for name in _TURN_COLUMNS)})"
 )
 
 
@@ -167,18 +243,28 @@ def conversation_of(
 
 
 def conversation_with(
-    session: Session, conversation_id: str, names: Sequence[str]
-) -> tuple[StoredConversation | None, dict[str, dict[str, Any]]]:
-    """The conversation, and participant → what is known, for those of the names that are known.
+    session: Session, conversation_id: str, names: Sequence[str], turn_ids: Sequence[str]
+) -> tuple[ConversationRow | None, dict[str, dict[str, Any]], dict[str, StoredTurn]]:
+    """The conversation; participant → what is known, for those of the names that are known; and
+    those of the turns that are stored already.
 
-    One statement for a call with few speakers; nothing of the other participants is read.
+    One statement for a call with few new turns; nothing of the other participants is read.
     """
-    asked = {"of": conversation_id, "names": list(names[:_READ_ALONG])}
-    found = session.execute(_WITH_PEOPLE, asked).all()
+    asked: dict[str, str | None] = {"of": conversation_id}
+    for parameters, values in ((_NAMES, names), (_IDS, turn_ids)):
+        asked |= dict(zip_longest(parameters, values[:_READ_ALONG]))
+    found = session.connection().execute(_WITH_PEOPLE, asked).all()
     if not found:
-        return None, {}
-    people = {name: facts for _, name, facts in found if name is not None}
-    return found[0][0], people | known_participants(session, conversation_id, names[_READ_ALONG:])
+        return None, {}, {}
+    people = {row[-3]: row[-2] for row in found if row[-3] is not None}
+    more = names[_READ_ALONG:]
+    people |= known_participants(session, conversation_id, more) if more else {}
+    looked_for = turn_ids if found[0][-1] else turn_ids[_READ_ALONG:]
+    return (
+        ConversationRow(*found[0][: len(_COLUMNS)]),
+        people,
+        known_turns(session, conversation_id, looked_for),
+    )
 
 
 def known_participants(
@@ -214,7 +300,7 @@ def put_participants(
         session.connection().execute(_NEW_PEOPLE, rows)
 
 
-def put_conversation(session: Session, row: StoredConversation, since: float | None) -> bool:
+def put_conversation(session: Session, row: AnyConversation, since: float | None) -> bool:
     """Store the conversation if nobody has changed it in the meantime; whether it was stored.
 
     What the review queue was told stays as it is, see `note_job`.
@@ -227,9 +313,17 @@ def put_conversation(session: Session, row: StoredConversation, since: float | N
         statement: Any = ignoring_insert(session, StoredConversation, ["id"]).values(values)
         statement = statement.returning(col(StoredConversation.id))
         return session.connection().execute(statement).first() is not None
-    values = {name: getattr(row, name) for name in _APPENDED}
+    values = {
+        name: json.dumps(getattr(row, name)) if name in _AS_JSON else getattr(row, name)
+        for name in _APPENDED
+    }
     values |= {"of": row.id, "since": since}
-    return bool(session.connection().execute(_UNCHANGED_SINCE, values).rowcount)
+    return bool(_execute(session, _UNCHANGED_SINCE, values).rowcount)
+
+
+def _execute(session: Session, sql: str, values: Any) -> Any:
+    connection = session.connection()
+    return connection.exec_driver_sql(driver_sql(connection.dialect.name, sql), values)
 
 
 def note_job(
@@ -265,12 +359,11 @@ def has_spoken(session: Session, conversation_id: str, speakers: Sequence[str]) 
     return False
 
 
-def add_turns(session: Session, turns: Sequence[StoredTurn]) -> None:
+def add_turns(session: Session, turns: Sequence[AnyTurn]) -> None:
     """Store new turns."""
-    names = [name for name in StoredTurn.model_fields if name != "key"]
-    rows = [{name: getattr(t, name) for name in names} for t in turns]
+    rows = [{name: getattr(turn, name) for name in _TURN_COLUMNS} for turn in turns]
     if rows:
-        session.connection().execute(_NEW_TURNS, rows)
+        _execute(session, _NEW_TURNS, rows)
 
 
 def replace_readings(session: Session, readings: Mapping[int, bytes]) -> None:

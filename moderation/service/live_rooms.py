@@ -24,11 +24,13 @@ from moderation.classifiers.conversation import (
     from_json,
 )
 from moderation.classifiers.conversation.heard import Heard
-from moderation.items import Surface, Turn
+from moderation.items import Item, Surface, Turn
 from moderation.queue import QueueRules, record_screening
 from moderation.records import Database
 from moderation.records.conversation_mutes import Silence
 from moderation.records.conversations import (
+    AnyConversation,
+    AnyTurn,
     StoredConversation,
     StoredTurn,
     conversation_of,
@@ -36,7 +38,6 @@ from moderation.records.conversations import (
     has_spoken,
     idle_conversations,
     known_participants,
-    known_turns,
     note_job,
     turns_at,
 )
@@ -178,7 +179,7 @@ class LiveRooms:
         if row.model != self._classifier.version or (row.turns and not row.state):
             progressed = self._change(_Wish(conversation_id, {}))
         else:
-            scanned = self._may_read(row)
+            scanned = self._may_read(row, item_around(row))
             state = from_json(row.state)
             progressed, _ = self._view(Step(row, row.updated_at, state=state, scanned=scanned))
         with self._database.read() as session:
@@ -205,14 +206,13 @@ class LiveRooms:
         return self._tell(step, progressed, screening, final=wish.closes)
 
     def _step(self, session: Session, wish: _Wish) -> Step:
-        known = known_turns(session, wish.id, list(wish.turns))
-        before, people = conversation_with(session, wish.id, wish.people)
+        before, people, known = conversation_with(session, wish.id, wish.people, list(wish.turns))
         new = _new_turns(wish, known)
         now = self._database.now(session)
         if before is None:
-            row, since = self._opened(wish, now), None
+            row: AnyConversation = self._opened(wish, now)
+            since = None
         else:
-            session.expunge(before)
             row, since = before, before.updated_at
             if new and row.closed_at is not None:
                 raise ConversationClosed(
@@ -226,7 +226,7 @@ class LiveRooms:
         people = {name: {} for name in wish.people} | people | learnt
         step = Step(row, since, people=people, learnt=learnt)
         step.again = [known[name] for name in wish.turns if name in known]
-        step.scanned = self._may_read(row)
+        step.scanned = self._may_read(row, step.item)
         if step.scanned:
             unread = [turn for turn in new if turn.id not in wish.reads]
             wish.reads |= {read.turn.id: read for read in self._reader.read(unread)}
@@ -243,7 +243,7 @@ class LiveRooms:
         return step
 
     def _silences(
-        self, row: StoredConversation, heard: Sequence[tuple[StoredTurn, Heard]]
+        self, row: AnyConversation, heard: Sequence[tuple[AnyTurn, Heard]]
     ) -> dict[str, dict[str, Silence | None]]:
         """What policy says of turns that are reckoned again."""
         turns = [turn for turn, _ in heard]
@@ -252,8 +252,8 @@ class LiveRooms:
             turns, self._screener.judge(singles, apart, drawn_by=[row.id] * len(singles))
         )
 
-    def _may_read(self, row: StoredConversation) -> bool:
-        return self._screener.may_scan(item_around(row), reported=was_reported(row))
+    def _may_read(self, row: AnyConversation, item: Item) -> bool:
+        return self._screener.may_scan(item, reported=was_reported(row))
 
     def _opened(self, wish: _Wish, now: float) -> StoredConversation:
         if not wish.turns:
@@ -269,7 +269,7 @@ class LiveRooms:
     def _view(self, step: Step) -> tuple[Progressed, Screening]:
         """Scores, verdicts and mutes; sets the scores of the row."""
         row, state = step.row, step.state
-        item = item_around(row)
+        item = step.item
         findings = self._classifier.findings(state, has_minor=youngest_minor(row) is not None)
         closed = row.closed_at is not None
         assessment = assess_room(self._classifier, item.id, state, findings, whole=closed)

@@ -16,7 +16,7 @@ from moderation.classifiers.conversation.heard import Finding, Heard
 from moderation.classifiers.conversation.marks import MARK_NAMES
 from moderation.classifiers.conversation.state import WINDOW
 from moderation.items import Item, Participant, TextSegment, Turn
-from moderation.records.conversations import StoredTurn
+from moderation.records.conversations import AnyTurn
 from moderation.screening import Screening
 from moderation.signals import Assessment, Signal, TurnRange
 from moderation.taxonomy import CATEGORIES
@@ -218,7 +218,7 @@ def in_context(turn_id: str, heard: Heard) -> dict[str, Any]:
 
 
 def turns_apart(
-    item: Item, turns: Sequence[StoredTurn], heard: Sequence[Heard]
+    item: Item, turns: Sequence[AnyTurn], heard: Sequence[Heard]
 ) -> tuple[list[Item], list[Assessment]]:
     """Every turn as an item of its own with its scores where it stands, for a verdict on it
     alone."""

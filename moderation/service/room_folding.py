@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cached_property
 from heapq import merge
 from itertools import islice
 from typing import Any
@@ -24,7 +25,7 @@ from moderation.classifiers.conversation import (
     from_json,
 )
 from moderation.classifiers.conversation.heard import Heard
-from moderation.items import Turn
+from moderation.items import Item, Turn
 from moderation.records.conversation_mutes import (
     PlacedMute,
     Silence,
@@ -33,9 +34,11 @@ from moderation.records.conversation_mutes import (
 )
 from moderation.records.conversations import (
     CHECKPOINT_EVERY,
+    AnyConversation,
+    AnyTurn,
     ConversationCheckpoint,
     Place,
-    StoredConversation,
+    PlacedTurn,
     StoredTurn,
     add_checkpoints,
     add_turns,
@@ -48,7 +51,7 @@ from moderation.records.conversations import (
     turns_after,
 )
 from moderation.service.room_states import RecentStates
-from moderation.service.room_turns import participants_of, turn_of
+from moderation.service.room_turns import item_around, participants_of, turn_of
 from moderation.service.turn_reading import TurnReader
 
 #: Stored turns that are read again together after a change of the models.
@@ -56,7 +59,7 @@ _PAGE = 500
 
 #: Turns where they stand → turn id → region → what policy says of it there.
 Judge = Callable[
-    [StoredConversation, Sequence[tuple[StoredTurn, Heard]]], dict[str, dict[str, Silence | None]]
+    [AnyConversation, Sequence[tuple[AnyTurn, Heard]]], dict[str, dict[str, Silence | None]]
 ]
 
 
@@ -64,13 +67,13 @@ Judge = Callable[
 class Step:
     """One change of a conversation, ready to be stored."""
 
-    row: StoredConversation  #: as it will be
+    row: AnyConversation  #: as it will be
     since: float | None  #: `updated_at` of the row that it was made from; None: there was none
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
     #: participant → what is known, of those who are looked at; {} for one who is not known
     learnt: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  #: to be stored
     state: ConversationState = field(default_factory=ConversationState)
-    turns: Sequence[StoredTurn] = ()  #: new ones, in order
+    turns: Sequence[PlacedTurn] = ()  #: new ones, in order
     again: Sequence[StoredTurn] = ()  #: of the call, but stored before
     heard: dict[str, Heard] = field(default_factory=dict)  #: of the new turns, and of those again
     recomputed_from: int | None = None
@@ -81,13 +84,21 @@ class Step:
     #: turn → region → what policy says, of turns that were told or reckoned again
     mutes: Sequence[PlacedMute] = ()  #: stored before, where such turns may have any
 
+    @cached_property
+    def item(self) -> Item:
+        """The conversation without its turns, when all that the call told of it is learnt."""
+        return item_around(self.row)
+
     @property
-    def told(self) -> list[StoredTurn]:
+    def told(self) -> list[AnyTurn]:
         """The turns of the call that were read, in order, whether they are new or not: a caller
         whose answer was lost asks again and must get it."""
-        return sorted(
-            (turn for turn in [*self.turns, *self.again] if turn.turn_id in self.heard), key=_place
-        )
+        return sorted([turn for turn in self.of_call if turn.turn_id in self.heard], key=_place)
+
+    @property
+    def of_call(self) -> list[AnyTurn]:
+        """The turns of the call, whether they are new or not."""
+        return [*self.turns, *self.again]
 
     def store(self, session: Session) -> bool:
         """Whether it was stored; False: somebody else changed the conversation in between."""
@@ -128,18 +139,18 @@ class RoomFolding:
 
     def place(
         self,
-        row: StoredConversation,
+        row: AnyConversation,
         turns: Sequence[Turn],
         reads: Mapping[str, ReadTurn],
         now: float,
-    ) -> list[StoredTurn]:
+    ) -> list[PlacedTurn]:
         """The turns in their order; one without a time takes the latest time before it."""
         latest = row.latest
         placed = []
         for arrival, turn in enumerate(turns, start=row.turns):
             latest = max(latest, turn.seconds or 0.0)
             placed.append(
-                StoredTurn(
+                PlacedTurn(
                     conversation_id=row.id,
                     turn_id=turn.id,
                     arrival=arrival,
@@ -171,7 +182,7 @@ class RoomFolding:
         if not (from_start or stale or late):
             step.state = self._recent.take(row.id, row.state)
             known = participants_of(step.people)
-            self._add(step, known, ((turn, self.unpacked(turn)) for turn in step.turns))
+            self._add(step, known, self._unpacked(step.turns))
             return
         checkpoint = None
         if not (from_start or stale):
@@ -180,8 +191,10 @@ class RoomFolding:
         step.recomputed_from = checkpoint.position if checkpoint else 0
         after = (checkpoint.time, checkpoint.arrival) if checkpoint else None
         stored = turns_after(session, row.id, after)
-        reads = self._read_anew(step, stored) if stale else self._unpacked(stored)
-        fresh = ((turn, self.unpacked(turn)) for turn in step.turns)
+        reads: Iterator[tuple[AnyTurn, ReadTurn]] = (
+            self._read_anew(step, stored) if stale else self._unpacked(stored)
+        )
+        fresh = self._unpacked(step.turns)
         together = merge(reads, fresh, key=lambda pair: _place(pair[0]))
         known = participants_of(step.people)
         self._add(step, known, _introduced(session, step, known, together), judge)
@@ -212,11 +225,11 @@ class RoomFolding:
         self,
         step: Step,
         known: Mapping[str, Participant],
-        turns: Iterable[tuple[StoredTurn, ReadTurn]],
+        turns: Iterable[tuple[AnyTurn, ReadTurn]],
         judge: Judge | None = None,
     ) -> None:
-        wanted = {turn.turn_id for turn in [*step.turns, *step.again]}
-        waiting: list[tuple[StoredTurn, Heard]] = []
+        wanted = {turn.turn_id for turn in step.of_call}
+        waiting: list[tuple[AnyTurn, Heard]] = []
         for turn, read in turns:
             heard = self._classifier.add(step.state, read, known)
             if turn.turn_id in wanted:
@@ -239,12 +252,12 @@ class RoomFolding:
         if judge is not None and waiting:
             step.silences |= judge(step.row, waiting)
 
-    def _unpacked(self, stored: Iterable[StoredTurn]) -> Iterator[tuple[StoredTurn, ReadTurn]]:
-        return ((turn, self.unpacked(turn)) for turn in stored)
+    def _unpacked(self, turns: Iterable[AnyTurn]) -> Iterator[tuple[AnyTurn, ReadTurn]]:
+        return ((turn, self.unpacked(turn)) for turn in turns)
 
     def _read_anew(
         self, step: Step, stored: Iterator[StoredTurn]
-    ) -> Iterator[tuple[StoredTurn, ReadTurn]]:
+    ) -> Iterator[tuple[AnyTurn, ReadTurn]]:
         while page := list(islice(stored, _PAGE)):
             reads = self._reader.read([turn_of(turn) for turn in page])
             for turn, read in zip(page, reads, strict=True):
@@ -252,12 +265,12 @@ class RoomFolding:
                     step.readings[turn.key] = read.packed(self._outputs)
                 yield turn, read
 
-    def unpacked(self, turn: StoredTurn) -> ReadTurn:
+    def unpacked(self, turn: AnyTurn) -> ReadTurn:
         """What a stored turn was read as."""
         return ReadTurn.unpacked(turn_of(turn), turn.reading, self._outputs)
 
 
-def _place(turn: StoredTurn) -> Place:
+def _place(turn: AnyTurn) -> Place:
     return turn.time, turn.arrival
 
 
@@ -265,8 +278,8 @@ def _introduced(
     session: Session,
     step: Step,
     known: dict[str, Participant],
-    turns: Iterable[tuple[StoredTurn, ReadTurn]],
-) -> Iterator[tuple[StoredTurn, ReadTurn]]:
+    turns: Iterable[tuple[AnyTurn, ReadTurn]],
+) -> Iterator[tuple[AnyTurn, ReadTurn]]:
     """The turns; before one is given, its speaker stands in ``known`` if anything is known."""
     looked_up = set(step.people)
     waiting = iter(turns)

@@ -20,6 +20,7 @@ from moderation.records.conversation_mutes import (
     mutes_of,
 )
 from moderation.records.conversations import (
+    AnyTurn,
     StoredConversation,
     StoredTurn,
     conversation_of,
@@ -174,7 +175,7 @@ def _turn(session: Session, row: StoredConversation, name: int | str, param: str
 
 
 def silences_of(
-    turns: Sequence[StoredTurn], screenings: Sequence[Screening]
+    turns: Sequence[AnyTurn], screenings: Sequence[Screening]
 ) -> dict[str, dict[str, Silence | None]]:
     """Turn id → region → what policy says of it there; None: it is heard."""
     found: dict[str, dict[str, Silence | None]] = {}
@@ -188,7 +189,7 @@ def silences_of(
 
 
 def muted_segments(
-    turns: Sequence[StoredTurn],
+    turns: Sequence[AnyTurn],
     silences: Mapping[str, Mapping[str, Silence | None]],
     mutes: Sequence[PlacedMute],
 ) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from moderation.classifiers.conversation import Participant
 from moderation.classifiers.conversation.transcript import MINORS
 from moderation.errors import ModerationError
 from moderation.items import AgeBracket, Item, Turn
-from moderation.records.conversations import StoredConversation, StoredTurn
+from moderation.records.conversations import AnyConversation, AnyTurn, StoredTurn
 
 
 class ConversationClosed(ModerationError):
@@ -74,7 +74,7 @@ def _short(value: Any) -> Any:
     return value[:200] if isinstance(value, str) else value
 
 
-def turn_of(stored: StoredTurn) -> Turn:
+def turn_of(stored: AnyTurn) -> Turn:
     """The turn as it was sent."""
     return Turn(
         id=stored.turn_id,
@@ -94,7 +94,7 @@ def participants_of(people: Mapping[str, Mapping[str, Any]]) -> dict[str, Partic
     }
 
 
-def learn_facts(row: StoredConversation, facts: Mapping[str, Any] | None) -> None:
+def learn_facts(row: AnyConversation, facts: Mapping[str, Any] | None) -> None:
     """Take over what is said of the surroundings.
 
     What a call does not mention stays as it was, within `author` and `audience` too: a new number
@@ -111,7 +111,7 @@ def learn_facts(row: StoredConversation, facts: Mapping[str, Any] | None) -> Non
 
 
 def learn_participants(
-    row: StoredConversation,
+    row: AnyConversation,
     known: Mapping[str, Mapping[str, Any]],
     participants: Sequence[Participant],
 ) -> dict[str, dict[str, Any]]:
@@ -128,6 +128,8 @@ def learn_participants(
         said = person.model_dump(mode="json", exclude={"id"}, exclude_unset=True)
         told[person.id] = {**before, **said}
     learnt = {name: facts for name, facts in told.items() if known.get(name, {}) != facts}
+    if not learnt:
+        return {}
     ages = Counter(row.ages)
     ages.subtract(str(known[name]["age"]) for name in learnt if known.get(name, {}).get("age"))
     ages.update(str(facts["age"]) for facts in learnt.values() if facts.get("age"))
@@ -135,18 +137,18 @@ def learn_participants(
     return learnt
 
 
-def was_reported(row: StoredConversation) -> bool:
+def was_reported(row: AnyConversation) -> bool:
     """Whether the platform ever said that somebody reported the conversation."""
     return bool(row.facts.get("reported"))
 
 
-def item_around(row: StoredConversation) -> Item:
+def item_around(row: AnyConversation) -> Item:
     """The conversation as an item without its turns."""
     facts = {name: value for name, value in row.facts.items() if name != "reported"}
     around = {"recipient_age": youngest_minor(row)} | facts
     return Item.model_validate(around | {"id": row.id, "surface": row.surface})
 
 
-def youngest_minor(row: StoredConversation) -> str | None:
+def youngest_minor(row: AnyConversation) -> str | None:
     """The youngest declared bracket below 18 among the participants, if there is any."""
     return next((age.value for age in AgeBracket if age in MINORS and age.value in row.ages), None)

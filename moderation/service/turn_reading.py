@@ -61,8 +61,9 @@ class TurnReader:
         return self._classifier.read(turns, self._tags(turns))
 
     def _tags(self, turns: Sequence[Turn]) -> list[str]:
-        found = self._languages.identify([turn.text for turn in turns])
-        return [t.language or tag for t, tag in zip(turns, found, strict=True)]
+        unsaid = [turn.text for turn in turns if not turn.language]
+        found = iter(self._languages.identify(unsaid))
+        return [turn.language or next(found) for turn in turns]
 
     def languages_of(self, turns: Sequence[Turn]) -> list[str]:
         """The languages of these turns, the one with most characters first; without `und`."""
