@@ -163,7 +163,7 @@ def _load_engine(threads: int, *, openvino: bool) -> Any:
 
     runtime = EngineType.OPENVINO if openvino else EngineType.ONNXRUNTIME
     try:
-        engine = RapidOCR(
+        engine: Any = RapidOCR(
             params={
                 "Global.log_level": "critical",
                 "Det.limit_type": "max",
@@ -244,7 +244,8 @@ def _crops(
         source, corners = picture, np.array(box, np.float32)
         share = _AMPLE_SIDE / min(_sides(corners)) if _fills(corners, picture) else 1.0
         if share < 1:
-            source = cv2.resize(picture, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+            smaller = cv2.resize(picture, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+            source = np.asarray(smaller, np.uint8)
             corners *= share
         crops.append(get_rotate_crop_image(source, corners))
     return crops
