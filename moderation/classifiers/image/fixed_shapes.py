@@ -19,8 +19,8 @@ Array = npt.NDArray[np.float32]
 
 #: A shape is prepared for when it comes for this time.
 _OFTEN = 4
-#: Shapes prepared for; all others are computed as before.
-MOST_SHAPES = 6
+#: Shapes prepared for, each at 160 MB; all others are computed as before.
+MOST_SHAPES = 2
 
 
 class FixedShapes:
