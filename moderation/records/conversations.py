@@ -21,7 +21,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
-    insert,
     select,
     text,
     update,
@@ -212,13 +211,17 @@ _KNOWN_PEOPLE = select(_PEOPLE.c.participant_id, _PEOPLE.c.facts).where(
     _PEOPLE.c.conversation_id == bindparam("of"),
     _PEOPLE.c.participant_id.in_(bindparam("names", expanding=True)),
 )
-_NEW_PEOPLE = insert(_PEOPLE)
+_PUT_PEOPLE = (
+    "INSERT INTO conversation_participants (conversation_id, participant_id, facts) "
+    "VALUES (:of, :name, :facts) "
+    "ON CONFLICT (conversation_id, participant_id) DO UPDATE SET facts = excluded.facts"
+)
 #: What an append stores; `reported` and `job_id` are the business of `note_job` alone.
 _APPENDED = tuple(
     name for name in StoredConversation.model_fields if name not in ("id", "reported", "job_id")
 )
 _AS_JSON = frozenset({"facts", "ages", "scores"})
-# These two run once for every append: in the driver's own words nothing is composed anew.
+# These run for every append, or for many: in the driver's own words nothing is composed anew.
 _UNCHANGED_SINCE = (
     f"UPDATE conversations SET {', '.join(f'{name} = :{name}' for name in _APPENDED)} "  # noqa: S608
     "WHERE id = :of AND updated_at = :since"
@@ -282,22 +285,12 @@ def put_participants(
     session: Session, conversation_id: str, people: Mapping[str, Mapping[str, Any]]
 ) -> None:
     """Participant → what is known now, in place of what was known before."""
-    names = list(people)
-    for start in range(0, len(names), 500):
-        some = names[start : start + 500]
-        session.execute(
-            delete(StoredParticipant)
-            .where(
-                col(StoredParticipant.conversation_id) == conversation_id,
-                col(StoredParticipant.participant_id).in_(some),
-            )
-            .execution_options(synchronize_session=False)
-        )
-        rows = [
-            {"conversation_id": conversation_id, "participant_id": name, "facts": people[name]}
-            for name in some
-        ]
-        session.connection().execute(_NEW_PEOPLE, rows)
+    rows = [
+        {"of": conversation_id, "name": name, "facts": json.dumps(dict(facts))}
+        for name, facts in people.items()
+    ]
+    if rows:
+        _execute(session, _PUT_PEOPLE, rows)
 
 
 def put_conversation(session: Session, row: AnyConversation, since: float | None) -> bool:
