@@ -221,7 +221,8 @@ _APPENDED = tuple(
     name for name in StoredConversation.model_fields if name not in ("id", "reported", "job_id")
 )
 _AS_JSON = frozenset({"facts", "ages", "scores"})
-# These run for every append, or for many: in the driver's own words nothing is composed anew.
+# These run for every append, or for many: in the driver's own words nothing is composed anew. The
+# texts are made of column names; every value is bound.
 _UNCHANGED_SINCE = (
     f"UPDATE conversations SET {', '.join(f'{name} = :{name}' for name in _APPENDED)} "  # noqa: S608
     "WHERE id = :of AND updated_at = :since"

@@ -36,6 +36,7 @@ class FixedShapes:
         self._lock = threading.Lock()
         self._seen: Counter[tuple[int, ...]] = Counter()
         self._prepared: dict[tuple[int, ...], _Requests] = {}
+        self._begun = 0  # two shapes may come often at the same moment
 
     @property
     def shapes(self) -> frozenset[tuple[int, ...]]:
@@ -57,11 +58,12 @@ class FixedShapes:
         if found is not None:
             return found
         with self._lock:
-            if len(self._prepared) >= MOST_SHAPES:
+            if self._begun >= MOST_SHAPES:
                 return None
             self._seen[shape] += 1
             if self._seen[shape] != _OFTEN:
                 return None
+            self._begun += 1
         # Outside the lock: the other threads go on as before until it is done.
         made = _Requests(self._model, shape, self._threads)
         with self._lock:
