@@ -179,15 +179,22 @@ def start(page: Page, queue: str = "All my queues") -> str:
     """Choose a queue; the id of the first item."""
     page.get_by_role("button", name=queue).click()
     expect(page.locator(".headline-id")).to_be_visible()
-    page.wait_for_timeout(600)  # a press within half a second would be taken for a double one
+    _wait_for_the_keys(page)
     return item(page)
 
 
 def next_item(page: Page, before: str) -> str:
     """Wait for another item; its id."""
     expect(page.locator(".headline-id")).not_to_have_text(before)
-    page.wait_for_timeout(600)
+    _wait_for_the_keys(page)
     return item(page)
+
+
+def _wait_for_the_keys(page: Page) -> None:
+    """The headline comes first; the buttons with the keys stand when the page's script has ended.
+    A press within half a second would be taken for a double one."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    page.wait_for_timeout(600)
 
 
 def test_a_reviewer_decides_by_key_and_takes_it_back(desk: Desk, visit: Visit) -> None:
