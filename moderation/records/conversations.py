@@ -10,7 +10,7 @@ import json
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     JSON,
@@ -185,8 +185,8 @@ _READ_ALONG = 4
 _NAMES = [f"name_{number}" for number in range(_READ_ALONG)]
 _COLUMNS = [field.name for field in fields(ConversationRow)]
 _IDS = [f"turn_{number}" for number in range(_READ_ALONG)]
-#: The conversation once for each of some participants that are known, or once with none, and
-#: whether some turn is stored already.
+#: The conversation once for each of some participants that are known, or once with none; whether
+#: some turn is stored already, and whether some of the participants has said anything.
 _WITH_PEOPLE = (
     select(
         *[_CONVERSATIONS.c[name] for name in _COLUMNS],
@@ -198,6 +198,12 @@ _WITH_PEOPLE = (
             _TURNS.c.turn_id.in_([bindparam(name) for name in _IDS]),
         )
         .label("any_known"),
+        exists()
+        .where(
+            _TURNS.c.conversation_id == bindparam("of"),
+            _TURNS.c.speaker.in_([bindparam(name) for name in _NAMES]),
+        )
+        .label("any_spoken"),
     )
     .select_from(_CONVERSATIONS)
     .outerjoin(
@@ -246,11 +252,19 @@ def conversation_of(
     return session.execute(statement, {"of": conversation_id}).scalar_one_or_none()
 
 
+class ReadConversation(NamedTuple):
+    """A conversation as an append needs it."""
+
+    row: ConversationRow | None = None  #: None: there is none of that id
+    people: dict[str, dict[str, Any]] = {}  #: participant → what is known, of those asked for
+    known: dict[str, StoredTurn] = {}  #: those of the turns that are stored already
+    may_have_spoken: bool = False  #: False: surely nobody of those asked for has a turn
+
+
 def conversation_with(
     session: Session, conversation_id: str, names: Sequence[str], turn_ids: Sequence[str]
-) -> tuple[ConversationRow | None, dict[str, dict[str, Any]], dict[str, StoredTurn]]:
-    """The conversation; participant → what is known, for those of the names that are known; and
-    those of the turns that are stored already.
+) -> ReadConversation:
+    """The conversation with some participants and turns.
 
     One statement for a call with few new turns; nothing of the other participants is read.
     """
@@ -259,15 +273,17 @@ def conversation_with(
         asked |= dict(zip_longest(parameters, values[:_READ_ALONG]))
     found = session.connection().execute(_WITH_PEOPLE, asked).all()
     if not found:
-        return None, {}, {}
-    people = {row[-3]: row[-2] for row in found if row[-3] is not None}
+        return ReadConversation()
+    any_known, any_spoken = found[0][-2:]
+    people = {row[-4]: row[-3] for row in found if row[-4] is not None}
     more = names[_READ_ALONG:]
     people |= known_participants(session, conversation_id, more) if more else {}
-    looked_for = turn_ids if found[0][-1] else turn_ids[_READ_ALONG:]
-    return (
+    looked_for = turn_ids if any_known else turn_ids[_READ_ALONG:]
+    return ReadConversation(
         ConversationRow(*found[0][: len(_COLUMNS)]),
         people,
         known_turns(session, conversation_id, looked_for),
+        bool(any_spoken or more),
     )
 
 

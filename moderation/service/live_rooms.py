@@ -206,7 +206,8 @@ class LiveRooms:
         return self._tell(step, progressed, screening, final=wish.closes)
 
     def _step(self, session: Session, wish: _Wish) -> Step:
-        before, people, known = conversation_with(session, wish.id, wish.people, list(wish.turns))
+        read = conversation_with(session, wish.id, wish.people, list(wish.turns))
+        before, known = read.row, read.known
         new = _new_turns(wish, known)
         now = self._database.now(session)
         if before is None:
@@ -221,15 +222,15 @@ class LiveRooms:
             # Later than before whatever the clock says: it tells one state from the next.
             row.updated_at = max(now, math.nextafter(since, math.inf))
         learn_facts(row, wish.facts)
-        learnt = learn_participants(row, people, wish.participants)
-        from_start = has_spoken(session, row.id, list(learnt)) if before is not None else False
-        people = {name: {} for name in wish.people} | people | learnt
+        learnt = learn_participants(row, read.people, wish.participants)
+        from_start = read.may_have_spoken and has_spoken(session, row.id, list(learnt))
+        people = {name: {} for name in wish.people} | read.people | learnt
         step = Step(row, since, people=people, learnt=learnt)
         step.again = [known[name] for name in wish.turns if name in known]
         step.scanned = self._may_read(row, step.item)
         if step.scanned:
             unread = [turn for turn in new if turn.id not in wish.reads]
-            wish.reads |= {read.turn.id: read for read in self._reader.read(unread)}
+            wish.reads |= {own.turn.id: own for own in self._reader.read(unread)}
             step.turns = self._folding.place(row, new, wish.reads, now)
             self._folding.fold(session, step, self._silences, from_start=from_start)
             self._folding.hear_again(session, step)
