@@ -10,6 +10,7 @@ the same turns. All by turns in one run.
 from __future__ import annotations
 
 import argparse
+import gc
 import tempfile
 import time
 from pathlib import Path
@@ -116,6 +117,8 @@ def main() -> None:
             print(f"filled a room with {options.long} turns at {rate:.0f} turns/s, 500 a call")
             first = turns(100_000, 10)
             rooms.append("short", first, people_of(first, introduced["short"]))
+            gc.collect()
+            gc.freeze()  # as the service does when it has started
             taken: dict[str, list[float]] = {"text alone": [], "short": [], "long": []}
             for sample in range(options.samples):
                 base = 200_000 + 10 * sample

@@ -255,10 +255,10 @@ def conversation_of(
 class ReadConversation(NamedTuple):
     """A conversation as an append needs it."""
 
-    row: ConversationRow | None = None  #: None: there is none of that id
-    people: dict[str, dict[str, Any]] = {}  #: participant → what is known, of those asked for
-    known: dict[str, StoredTurn] = {}  #: those of the turns that are stored already
-    may_have_spoken: bool = False  #: False: surely nobody of those asked for has a turn
+    row: ConversationRow | None  #: None: there is none of that id
+    people: dict[str, dict[str, Any]]  #: participant → what is known, of those asked for
+    known: dict[str, StoredTurn]  #: those of the turns that are stored already
+    may_have_spoken: bool  #: False: surely nobody of those asked for has a turn
 
 
 def conversation_with(
@@ -273,7 +273,7 @@ def conversation_with(
         asked |= dict(zip_longest(parameters, values[:_READ_ALONG]))
     found = session.connection().execute(_WITH_PEOPLE, asked).all()
     if not found:
-        return ReadConversation()
+        return ReadConversation(None, {}, {}, may_have_spoken=False)
     any_known, any_spoken = found[0][-2:]
     people = {row[-4]: row[-3] for row in found if row[-4] is not None}
     more = names[_READ_ALONG:]

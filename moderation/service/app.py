@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -63,10 +64,14 @@ def create_app(settings: Settings | None = None, screener: Screener | None = Non
             models = await asyncio.to_thread(_screener, settings, app.state.recording)
         app.state.batcher = ScreeningBatcher(models)
         app.state.batcher.start()
+        # What stands now stays: the collector need not walk through half a million objects again.
+        gc.collect()
+        gc.freeze()
         looking = asyncio.create_task(_keep_policy_fresh(models))
         try:
             yield
         finally:
+            gc.unfreeze()
             looking.cancel()
             with suppress(asyncio.CancelledError):
                 await looking

@@ -224,7 +224,7 @@ class LiveRooms:
         learn_facts(row, wish.facts)
         learnt = learn_participants(row, read.people, wish.participants)
         from_start = read.may_have_spoken and has_spoken(session, row.id, list(learnt))
-        people = {name: {} for name in wish.people} | read.people | learnt
+        people = {name: read.people.get(name, {}) for name in wish.people} | learnt
         step = Step(row, since, people=people, learnt=learnt)
         step.again = [known[name] for name in wish.turns if name in known]
         step.scanned = self._may_read(row, step.item)

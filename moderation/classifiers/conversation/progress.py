@@ -8,8 +8,10 @@ conversation.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -163,5 +165,9 @@ class Head(BaseModel):
 
     def probability(self, features: Floats) -> float:
         """The calibrated probability that the conversation is what the head looks for."""
-        z = float(np.dot(np.asarray(self.weights), features)) + self.bias
-        return 1.0 / (1.0 + float(np.exp(-np.clip(self.slope * z + self.intercept, -30, 30))))
+        z = self.slope * (float(self._row @ features) + self.bias) + self.intercept
+        return 1.0 / (1.0 + math.exp(-min(30.0, max(-30.0, z))))
+
+    @cached_property
+    def _row(self) -> Floats:
+        return np.asarray(self.weights)

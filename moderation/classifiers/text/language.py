@@ -256,6 +256,7 @@ def _is_japanese(scripts: Mapping[str, int]) -> bool:
     return kana > 0 and kana >= 0.1 * scripts.get("Hani", 0)
 
 
+@lru_cache(maxsize=1 << 16)
 def script_of(character: str) -> str:
     """ISO 15924 code of a letter's script (kana together as ``Kana``), empty for anything else."""
     code = ord(character)
