@@ -29,6 +29,9 @@ _START_SECONDS = 60.0
 #: 50 million.
 _LARGEST_ANSWER = 200_000_000
 
+#: Bytes of a picture that are on their way at once; with few, two processes wake each other all
+#: the time.
+_BUFFER = 4_000_000
 #: What a Python process needs to start and to find its packages; secrets are none of its business.
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
@@ -60,6 +63,9 @@ class _Worker:
 
     def __init__(self, command: Sequence[str]) -> None:
         self._socket, theirs = socket.socketpair()
+        for side in (self._socket, theirs):
+            # The system gives as much of it as it allows.
+            side.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         self.files = 0
         with theirs:
             self.process = subprocess.Popen(  # noqa: S603 - our own script, no shell
@@ -77,7 +83,7 @@ class _Worker:
 
     def exchange(
         self, request: dict[str, Any], data: bytes, seconds: float
-    ) -> tuple[dict[str, Any], bytes]:
+    ) -> tuple[dict[str, Any], memoryview]:
         """One request and its answer.
 
         Raises:
@@ -89,7 +95,7 @@ class _Worker:
         decoding_worker.send(channel, request, data)
         return self._answer(channel)
 
-    def _answer(self, channel: _Deadline) -> tuple[dict[str, Any], bytes]:
+    def _answer(self, channel: _Deadline) -> tuple[dict[str, Any], memoryview]:
         answer = decoding_worker.receive(channel, _LARGEST_ANSWER)
         if answer is None:
             raise ConnectionResetError("the process closed its socket")
@@ -107,7 +113,7 @@ class _Worker:
         return None
 
 
-def pictures_of(sizes: Sequence[Sequence[int]], payload: bytes) -> list[npt.NDArray[np.uint8]]:
+def pictures_of(sizes: Sequence[Sequence[int]], payload: memoryview) -> list[npt.NDArray[np.uint8]]:
     """The pixels that a process answered with, as RGB of `(height, width, 3)`.
 
     Args:
@@ -170,7 +176,7 @@ class WorkerPool:
         with self._lock:
             return [worker.process.pid for worker in self._running]
 
-    def run(self, request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+    def run(self, request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], memoryview]:
         """Send one file to a worker; its answer as the script describes it.
 
         Raises:

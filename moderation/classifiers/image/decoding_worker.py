@@ -82,7 +82,7 @@ def accept_heic() -> None:
     pi_heif.register_heif_opener(thumbnails=False)
 
 
-def decode(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+def decode(data: bytes | memoryview, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """Pixels of the first frame and of a sample of the others, upright, RGB, scaled down.
 
     Args:
@@ -196,7 +196,9 @@ def send(connection: Channel, header: dict[str, Any], payload: bytes) -> None:
     connection.sendall(payload)
 
 
-def receive(connection: Channel, most: int = 0xFFFFFFFF) -> tuple[dict[str, Any], bytes] | None:
+def receive(
+    connection: Channel, most: int = 0xFFFFFFFF
+) -> tuple[dict[str, Any], memoryview] | None:
     """Read one frame; None when the other side has gone.
 
     Args:
@@ -216,13 +218,13 @@ def receive(connection: Channel, most: int = 0xFFFFFFFF) -> tuple[dict[str, Any]
     payload = _exactly(connection, payload_length)
     if header is None or payload is None:
         return None
-    fields = json.loads(header)
+    fields = json.loads(bytes(header))
     if not isinstance(fields, dict):
         raise ValueError("the header is no JSON object")
     return fields, payload
 
 
-def _exactly(connection: Channel, length: int) -> bytes | None:
+def _exactly(connection: Channel, length: int) -> memoryview | None:
     buffer = bytearray(length)
     view = memoryview(buffer)
     filled = 0
@@ -231,7 +233,7 @@ def _exactly(connection: Channel, length: int) -> bytes | None:
         if read == 0:
             return None
         filled += read
-    return bytes(buffer)
+    return view.toreadonly()
 
 
 def serve(connection: Channel) -> None:
