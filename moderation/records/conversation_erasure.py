@@ -15,13 +15,13 @@ from sqlalchemy import String, cast, delete, select, update
 from sqlmodel import Session, col
 
 from moderation.records.conversation_mutes import ConversationMute
-from moderation.records.conversations import (
+from moderation.records.conversation_tables import (
     ConversationCheckpoint,
     StoredConversation,
     StoredParticipant,
     StoredTurn,
-    delete_conversation,
 )
+from moderation.records.conversations import delete_conversation
 from moderation.records.item_tables import StoredAssessment, StoredItem
 
 _QUIET = {"synchronize_session": False}

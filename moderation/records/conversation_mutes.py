@@ -16,7 +16,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, SQLModel, col
 
 from moderation.records import audit
-from moderation.records.conversations import Place, StoredTurn
+from moderation.records.conversation_tables import Place, StoredTurn
 from moderation.records.errors import NotFound
 
 #: The action of a mute that a person has set.

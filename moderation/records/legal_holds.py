@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from moderation.records import audit
-from moderation.records.conversations import StoredConversation
+from moderation.records.conversation_tables import StoredConversation
 from moderation.records.database import Database
 from moderation.records.errors import ContentHeld, NotFound
 from moderation.records.item_tables import LegalHold, StoredItem

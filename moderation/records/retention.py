@@ -27,7 +27,7 @@ from moderation.records.conversation_erasure import (
     transcripts_with,
 )
 from moderation.records.conversation_mutes import ConversationMute
-from moderation.records.conversations import StoredConversation
+from moderation.records.conversation_tables import StoredConversation
 from moderation.records.database import Database
 from moderation.records.errors import ContentHeld, NotFound
 from moderation.records.item_tables import Reporter, StoredItem, StoredReport

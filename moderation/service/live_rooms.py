@@ -28,11 +28,13 @@ from moderation.items import Item, Surface, Turn
 from moderation.queue import QueueRules, record_screening
 from moderation.records import Database
 from moderation.records.conversation_mutes import Silence
-from moderation.records.conversations import (
+from moderation.records.conversation_tables import (
     AnyConversation,
     AnyTurn,
     StoredConversation,
     StoredTurn,
+)
+from moderation.records.conversations import (
     conversation_of,
     conversation_with,
     has_spoken,

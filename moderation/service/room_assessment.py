@@ -16,7 +16,7 @@ from moderation.classifiers.conversation.heard import Finding, Heard
 from moderation.classifiers.conversation.marks import MARK_NAMES
 from moderation.classifiers.conversation.state import WINDOW
 from moderation.items import Item, Participant, TextSegment, Turn
-from moderation.records.conversations import AnyTurn
+from moderation.records.conversation_tables import AnyTurn
 from moderation.screening import Screening
 from moderation.signals import Assessment, Signal, TurnRange
 from moderation.taxonomy import CATEGORIES

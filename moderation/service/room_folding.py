@@ -32,7 +32,7 @@ from moderation.records.conversation_mutes import (
     mutes_of,
     put_silences,
 )
-from moderation.records.conversations import (
+from moderation.records.conversation_tables import (
     CHECKPOINT_EVERY,
     AnyConversation,
     AnyTurn,
@@ -40,6 +40,8 @@ from moderation.records.conversations import (
     Place,
     PlacedTurn,
     StoredTurn,
+)
+from moderation.records.conversations import (
     add_checkpoints,
     add_turns,
     checkpoint_before,

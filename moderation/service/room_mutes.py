@@ -19,14 +19,8 @@ from moderation.records.conversation_mutes import (
     lift_mutes,
     mutes_of,
 )
-from moderation.records.conversations import (
-    AnyTurn,
-    StoredConversation,
-    StoredTurn,
-    conversation_of,
-    known_turns,
-    turns_at,
-)
+from moderation.records.conversation_tables import AnyTurn, StoredConversation, StoredTurn
+from moderation.records.conversations import conversation_of, known_turns, turns_at
 from moderation.records.muted_segments import told_segments
 from moderation.screening import Screening
 from moderation.service.room_turns import (

@@ -10,7 +10,7 @@ from moderation.classifiers.conversation import Participant
 from moderation.classifiers.conversation.transcript import MINORS
 from moderation.errors import ModerationError
 from moderation.items import AgeBracket, Item, Turn
-from moderation.records.conversations import AnyConversation, AnyTurn, StoredTurn
+from moderation.records.conversation_tables import AnyConversation, AnyTurn, StoredTurn
 
 
 class ConversationClosed(ModerationError):

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
-from moderation.records.conversations import StoredTurn
+from moderation.records.conversation_tables import StoredTurn
 from moderation.screening import Screener
 from moderation.service import create_app
 from moderation.service.conversation_routes import router

@@ -19,7 +19,7 @@ from moderation.records import (
     lift_hold,
     place_hold,
 )
-from moderation.records.conversations import (
+from moderation.records.conversation_tables import (
     ConversationCheckpoint,
     StoredConversation,
     StoredParticipant,

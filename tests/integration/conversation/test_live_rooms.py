@@ -24,13 +24,8 @@ from moderation.classifiers.conversation.labelled import seed_conversations
 from moderation.classifiers.conversation.transcript import in_order
 from moderation.items import Item, Turn
 from moderation.records import Database
-from moderation.records.conversations import (
-    StoredConversation,
-    StoredTurn,
-    known_participants,
-    note_job,
-    put_conversation,
-)
+from moderation.records.conversation_tables import StoredConversation, StoredTurn
+from moderation.records.conversations import known_participants, note_job, put_conversation
 from moderation.records.item_store import load_assessment, load_item
 from moderation.records.item_tables import StoredItem
 from moderation.records.queue_tables import Job

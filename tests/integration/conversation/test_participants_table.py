@@ -10,11 +10,8 @@ from alembic import command
 from sqlalchemy import Connection, create_engine, text
 
 from moderation.records import Database, open_database, schema
-from moderation.records.conversations import (
-    StoredConversation,
-    known_participants,
-    put_participants,
-)
+from moderation.records.conversation_tables import StoredConversation
+from moderation.records.conversations import known_participants, put_participants
 from moderation.records.retention import erase_author
 
 _KINDS = ["sqlite_database", pytest.param("postgres_database", marks=pytest.mark.postgres)]

@@ -23,7 +23,7 @@ from moderation.records import (
     load_item,
     place_hold,
 )
-from moderation.records.conversations import StoredConversation, StoredTurn
+from moderation.records.conversation_tables import StoredConversation, StoredTurn
 from moderation.records.item_tables import Reporter, StoredReport
 
 WORDS = "unmistakable words of an invented author"

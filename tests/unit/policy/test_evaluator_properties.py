@@ -99,6 +99,23 @@ def test_the_order_of_packs_and_rules_never_changes_a_verdict(
 
 @few
 @given(pack_files(), facts())
+def test_what_is_kept_of_earlier_items_never_changes_a_verdict(
+    files: dict[str, Any], items: Facts
+) -> None:
+    """Items that meet no rule share their verdicts within one set of packs."""
+    packs = packs_of(files)
+    for row in range(len(items)):
+        item = items.rows(row, row + 1)
+        kept = evaluate(packs, item, REGIONS).row(0)
+        # What reads a verdict may keep or drop it; the next item's is whole nevertheless.
+        told = {region: verdict.model_dump() for region, verdict in kept.items()}
+        kept.clear()
+        fresh = evaluate(packs_of(files), item, REGIONS).row(0)
+        assert told == {region: verdict.model_dump() for region, verdict in fresh.items()}
+
+
+@few
+@given(pack_files(), facts())
 def test_an_unknown_viewer_region_gets_the_baseline(files: dict[str, Any], items: Facts) -> None:
     baseline = packs_of({"baseline.yaml": files["baseline.yaml"]})
     for row in range(len(items)):
