@@ -1,7 +1,8 @@
 """What appending a turn costs: in a long room against a short one, and against the text alone.
 
-Also how fast whole transcripts are screened, in tokens a second, against the bare text model on
-the same turns. All by turns in one run.
+The text alone is scored twice: by the bare text model, and as a comment by all classifiers that
+read a turn. Also how fast whole transcripts are screened, in tokens a second, against the bare text
+model on the same turns. All by turns in one run.
 
     python benchmarks/conversation_appending.py [--long 10000] [--samples 60] [--transcripts 40]
         [--participants 97]
@@ -19,7 +20,7 @@ from statistics import median
 from moderation.classifiers.conversation import ConversationClassifier, Participant
 from moderation.classifiers.conversation.labelled import seed_conversations
 from moderation.classifiers.text.model import MODELS_FOLDER, TextModel
-from moderation.items import Item, Turn
+from moderation.items import Item, TextSegment, Turn
 from moderation.records import open_database
 from moderation.screening import Screener
 from moderation.service.live_rooms import LiveRooms
@@ -119,7 +120,8 @@ def main() -> None:
             rooms.append("short", first, people_of(first, introduced["short"]))
             gc.collect()
             gc.freeze()  # as the service does when it has started
-            taken: dict[str, list[float]] = {"text alone": [], "short": [], "long": []}
+            names = ("text model", "as a comment", "short", "long")
+            taken: dict[str, list[float]] = {name: [] for name in names}
             for sample in range(options.samples):
                 base = 200_000 + 10 * sample
                 for number, name in enumerate(("short", "long")):
@@ -132,12 +134,19 @@ def main() -> None:
                 [turn] = turns(base + 5, 1)
                 start = time.perf_counter()
                 classifier.reader.score([turn.text], ["en"])
-                taken["text alone"].append(time.perf_counter() - start)
+                taken["text model"].append(time.perf_counter() - start)
+                # Scored with the classifiers that read a turn too, no policy and no database.
+                [turn] = turns(base + 7, 1)
+                comment = Item(id=turn.id, texts=[TextSegment(text=turn.text)])
+                start = time.perf_counter()
+                screener.ensemble.look([comment])
+                taken["as a comment"].append(time.perf_counter() - start)
             middle = {name: median(values) for name, values in taken.items()}
             for name, value in middle.items():
-                print(f"{name:10s} median {1000 * value:.1f} ms")
+                print(f"{name:12s} median {1000 * value:.1f} ms")
             print(f"long / short: {middle['long'] / middle['short']:.2f}")
-            print(f"short / text alone: {middle['short'] / middle['text alone']:.2f}")
+            for name in ("text model", "as a comment"):
+                print(f"short / text alone, {name}: {middle['short'] / middle[name]:.2f}")
 
 
 if __name__ == "__main__":

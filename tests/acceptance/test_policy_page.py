@@ -98,6 +98,8 @@ def test_two_people_bring_a_version_into_force_and_one_click_rolls_it_back(
     other.get_by_role("option", name="superseded").click()
     other.get_by_text("Against what is in force").click()
     expect(other.get_by_text("0.84 instead of 0.90")).to_be_visible()
+    # A click while the page's script still runs would be lost.
+    expect(other.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     other.get_by_role("button", name="Run as shadow").click()
     expect(other.get_by_text("It runs as shadow")).to_be_visible()
     with desk.database() as database:
