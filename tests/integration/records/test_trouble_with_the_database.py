@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from moderation.records import (
     DatabaseTooNew,
     DatabaseUnavailable,
     create_reviewer,
+    engines,
     list_reviewers,
     open_database,
 )
@@ -234,6 +236,22 @@ def test_many_processes_open_a_fresh_database_at_once(tmp_path: Path) -> None:
         for _ in range(3)
     ]
     assert [process.communicate()[0].strip() for process in running] == ["False"] * 3
+
+
+def test_a_file_held_by_another_process_is_said_and_free_again_later(
+    sqlite_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "BUSY_SECONDS", 0.2)
+    file = sqlite_database.removeprefix("sqlite:///")
+    holder = sqlite3.connect(file, isolation_level=None)
+    with open_database(sqlite_database) as database:
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseUnavailable, match="another process holds it"):
+            create_reviewer(database, "lin")
+        holder.execute("COMMIT")
+        create_reviewer(database, "lin")
+        assert [reviewer.id for reviewer in list_reviewers(database)] == ["lin"]
+    holder.close()
 
 
 def test_a_write_that_fails_leaves_nothing_behind(sqlite_database: str) -> None:
