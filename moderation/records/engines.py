@@ -7,7 +7,7 @@ import json
 import selectors
 import sqlite3
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
@@ -107,13 +107,7 @@ def sqlite_engine(url: URL) -> Engine:
     def _begin(connection: Connection) -> None:
         writing = connection.get_execution_options().get("moderation_write", False)
         # IMMEDIATE: a transaction that reads first and writes later cannot be refused half-way.
-        statement = "BEGIN IMMEDIATE" if writing else "BEGIN"
-        # By the driver: what is done around a statement elsewhere costs more than this one.
-        raw = cast("sqlite3.Connection", connection.connection.dbapi_connection)
-        try:
-            raw.execute(statement).close()
-        except sqlite3.Error as error:
-            raise OperationalError(statement, None, error) from error
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -41,6 +40,15 @@ try:
     create_reviewer(database, "lin")
 except DatabaseUnavailable as error:
     print(error)
+"""
+
+#: Writes nothing and lets nobody else write, until it is told that it is enough.
+_HOLDING = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+sys.stdin.readline()
 """
 
 #: Files may not grow beyond the limit: what a full disk looks like to the database.
@@ -241,17 +249,24 @@ def test_many_processes_open_a_fresh_database_at_once(tmp_path: Path) -> None:
 def test_a_file_held_by_another_process_is_said_and_free_again_later(
     sqlite_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "BUSY_SECONDS", 0.2)
-    file = sqlite_database.removeprefix("sqlite:///")
-    holder = sqlite3.connect(file, isolation_level=None)
-    with open_database(sqlite_database) as database:
-        holder.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(engines, "BUSY_SECONDS", 0.2)  # a real wait, only a shorter one
+    with (
+        open_database(sqlite_database) as database,
+        subprocess.Popen(
+            [sys.executable, "-c", _HOLDING, sqlite_database.removeprefix("sqlite:///")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as holder,
+    ):
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
         with pytest.raises(DatabaseUnavailable, match="another process holds it"):
             create_reviewer(database, "lin")
-        holder.execute("COMMIT")
+        assert list_reviewers(database) == []
+        holder.communicate("enough\n")
         create_reviewer(database, "lin")
         assert [reviewer.id for reviewer in list_reviewers(database)] == ["lin"]
-    holder.close()
 
 
 def test_a_write_that_fails_leaves_nothing_behind(sqlite_database: str) -> None:
