@@ -33,6 +33,7 @@ from moderation.classifiers.text.encoder import (
 from moderation.classifiers.text.model import ModelDescription, write_model
 from moderation.classifiers.text.network import TextNetwork
 from moderation.errors import ModerationError
+from moderation.tuning.training_errors import write_errors
 from moderation.tuning.training_mixture import Batch, Mixture, batches
 from moderation.tuning.training_recipe import Recipe
 from moderation.tuning.training_rows import OUTPUTS
@@ -108,7 +109,10 @@ def train(
     """
     out.mkdir(parents=True, exist_ok=True)
     encoder_folder(cache)
-    job = _Job(recipe, out, cache, data, start, minutes, checkpoint_every, workers)
+    errors = None
+    if start is not None and recipe.mistaken_weight > 1:
+        errors = write_errors(start, out, cache)
+    job = _Job(recipe, out, cache, data, start, errors, minutes, checkpoint_every, workers)
     if workers == 1:
         _work(0, job, report)
     else:
@@ -127,6 +131,7 @@ class _Job:
     cache: Path
     data: Path | None
     start: Path | None
+    errors: Path | None
     minutes: float | None
     checkpoint_every: int
     workers: int
@@ -179,7 +184,8 @@ def _work(rank: int, job: _Job, report: Callable[[Progress], None]) -> None:
     run.resume()
     # Sampling, not secrets; every worker and every resumed run draws other texts.
     rng = random.Random(recipe.seed + 7919 * rank + run.step)  # noqa: S311
-    stream = batches(Mixture(recipe, job.data), load_tokenizer(base), recipe, rng)
+    errors = np.load(job.errors, allow_pickle=False) if job.errors is not None else None
+    stream = batches(Mixture(recipe, job.data, errors), load_tokenizer(base), recipe, rng)
     started, before, begun = time.monotonic(), run.tokens, run.share
     recent: list[float] = []
     while run.share < 1:

@@ -15,6 +15,7 @@ from moderation.classifiers.text.network import pad_batch
 from moderation.classifiers.text.tokenizer import BOS, EOS, PAD, Tokenizer
 from moderation.classifiers.text.windows import readable
 from moderation.tuning.rereading import reread
+from moderation.tuning.training_errors import Floats, dwelling_on
 from moderation.tuning.training_evasion import disguise, vary_placeholders
 from moderation.tuning.training_patterns import Adverts, FunctionalPairs, Harmless
 from moderation.tuning.training_recipe import InvalidRecipe, Recipe
@@ -36,17 +37,16 @@ class Mixture:
     Args:
         recipe: shares, weights and what is held out.
         data: folder with public data sets, or None for a run on the project's own texts only.
+        errors: of the seed corpus' training rows, in their order, see `training_errors`.
     """
 
-    def __init__(self, recipe: Recipe, data: Path | None) -> None:
+    def __init__(self, recipe: Recipe, data: Path | None, errors: Floats | None = None) -> None:
         self._recipe = recipe
         weights = recipe.source_weights
-        pools: dict[str, list[LabelledText]] = {
-            "seed": [
-                weighted(row, weights)
-                for row in read_seed(kept_back=False, weights=recipe.seed_weights)
-            ]
-        }
+        own = list(read_seed(kept_back=False, weights=recipe.seed_weights))
+        if errors is not None:
+            own = dwelling_on(own, errors, recipe.mistaken_weight)
+        pools: dict[str, list[LabelledText]] = {"seed": [weighted(row, weights) for row in own]}
         if data is not None:
             pools["public"] = [
                 weighted(row, weights)

@@ -42,6 +42,9 @@ class Recipe(BaseModel):
     shares: dict[str, float]
     source_weights: dict[str, float] = Field(default_factory=dict)
     seed_weights: dict[str, float] = Field(default_factory=dict)  #: by file of the seed corpus
+    #: How many times as often a text of ours is drawn that the model to start from gets wholly
+    #: wrong, against one that it gets right.
+    mistaken_weight: float = Field(default=1.0, ge=1)
     held_out_functions: tuple[str, ...] = ()
     held_out_languages: tuple[str, ...] = ()
     calibration_rows: int = Field(default=400, gt=0)  #: of each source, at most

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import random
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 import torch
@@ -16,8 +19,10 @@ from moderation.classifiers.text.model import TextModel, load_learnt_weights, re
 from moderation.classifiers.text.network import TextNetwork
 from moderation.settings import Settings
 from moderation.tuning.training import Progress, UnusableCheckpoint, train
+from moderation.tuning.training_errors import dwelling_on, write_errors
+from moderation.tuning.training_mixture import Mixture
 from moderation.tuning.training_recipe import Recipe, read_recipe
-from moderation.tuning.training_rows import OUTPUTS
+from moderation.tuning.training_rows import OUTPUTS, read_seed
 from moderation.tuning.training_start import UnusableStart, begin_with
 
 SHORT = read_recipe("base").model_copy(
@@ -68,6 +73,38 @@ def test_a_damaged_checkpoint_is_refused(run: tuple[Path, list[Progress]], tmp_p
     (tmp_path / "checkpoint.pt").write_bytes(content[: len(content) // 2])
     with pytest.raises(UnusableCheckpoint, match="damaged"):
         train(SHORT, tmp_path, Settings().model_cache, None)
+
+
+def test_a_run_dwells_on_what_its_start_gets_wrong(
+    run: tuple[Path, list[Progress]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "corpus").mkdir()
+    texts = [{"text": f"a calm day, number {n}", "lang": "en", "labels": []} for n in range(9)]
+    texts.append({"text": "a calm day, number 9", "lang": "en", "labels": ["gambling"]})
+    lines = "\n".join(json.dumps(text) for text in texts)
+    (tmp_path / "corpus" / "mine.jsonl").write_text(lines + "\n", "utf-8")
+    monkeypatch.setattr("moderation.tuning.training_rows.SEED_FOLDER", tmp_path)
+    recipe = SHORT.model_copy(update={"mistaken_weight": 4.0, "shares": {"seed": 1.0}})
+    out, cache, start = tmp_path / "run", Settings().model_cache, run[0] / "model"
+    train(recipe, out, cache, None, start=start)
+
+    (path,) = out.glob("errors-*.npy")
+    errors = np.load(path, allow_pickle=False)
+    assert errors.argmax() == 9
+    assert errors[9] > 0.5
+    assert write_errors(start, out, cache) == path
+    weights = [row.weight for row in dwelling_on(list(read_seed(kept_back=False)), errors, 4.0)]
+    assert weights == pytest.approx((1 + 3 * errors).tolist())
+    dwelling, plain = Mixture(recipe, None, errors), Mixture(recipe, None)
+    dwelt, drawn = (
+        sum(mixture.draw(random.Random(n)).labels["gambling"] for n in range(300))
+        for mixture in (dwelling, plain)
+    )
+    assert dwelt > 1.4 * drawn
+    texts[0]["labels"] = ["spam"]
+    lines = "\n".join(json.dumps(text) for text in texts)
+    (tmp_path / "corpus" / "mine.jsonl").write_text(lines + "\n", "utf-8")
+    assert write_errors(start, out, cache) != path
 
 
 def _network(rank: int, fixed: int) -> TextNetwork:
