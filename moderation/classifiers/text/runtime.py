@@ -110,10 +110,10 @@ def choose_runtime(network: TextNetwork, cache: Path, wanted: str = AUTOMATIC) -
                 f"MODERATION_TEXT_RUNTIME={wanted!r} is no runtime; choose {AUTOMATIC!r} or one "
                 f"of {', '.join(RUNTIMES)}"
             )
-        if wanted not in _candidates():
+        if wanted not in candidates():
             raise ModelUnavailable(
                 f"MODERATION_TEXT_RUNTIME={wanted!r} cannot run on this processor; choose "
-                f"{AUTOMATIC!r} or one of {', '.join(_candidates())}"
+                f"{AUTOMATIC!r} or one of {', '.join(candidates())}"
             )
         return RUNTIMES[wanted]
     measured = _known(cache) or _measure_and_keep(network, cache)
@@ -125,7 +125,8 @@ def choose_runtime(network: TextNetwork, cache: Path, wanted: str = AUTOMATIC) -
     return Runtime(chosen.name, chosen.prepare, chosen.exact, measured)
 
 
-def _candidates() -> list[str]:
+def candidates() -> list[str]:
+    """Names of the runtimes that this processor can run, safest first."""
     names = ["torch-float32"]
     if torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         names.append("onednn-float32")
@@ -149,7 +150,7 @@ def _machine() -> str:
         name = next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), name)
     threads = f"{torch.get_num_threads()} of {os.cpu_count()} threads"
     version = f"torch {torch.__version__}, measurement {_MEASUREMENT}"
-    return "|".join([name, threads, version, *_candidates()])
+    return "|".join([name, threads, version, *candidates()])
 
 
 def _path(cache: Path) -> Path:
@@ -159,13 +160,13 @@ def _path(cache: Path) -> Path:
 def _known(cache: Path) -> dict[str, float]:
     try:
         found = json.loads(_path(cache).read_text(encoding="utf-8"))[_machine()]
-        return {str(n): float(s) for n, s in found.items() if n in _candidates()}
+        return {str(n): float(s) for n, s in found.items() if n in candidates()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
 def _measure_and_keep(network: TextNetwork, cache: Path) -> dict[str, float]:
-    measured = measure(network, _candidates())
+    measured = measure(network, candidates())
     _log.info("text runtimes, seconds: %s", measured)
     path = _path(cache)
     kept: dict[str, Any] = {}
