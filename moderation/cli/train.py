@@ -42,7 +42,7 @@ def text(
         int, typer.Option(help="Processes of one thread each that share every step.")
     ] = 1,
 ) -> None:
-    """Train the text model: the shipped one is `moderation train text --recipe base`."""
+    """Train the text model; the stages of the shipped one are told in its model card."""
     from moderation.tuning.training import Progress as Step
     from moderation.tuning.training import train
     from moderation.tuning.training_calibration import calibrate
@@ -83,6 +83,33 @@ def text(
             folder, settings.model_cache, data, rows_per_source=plan.calibration_rows
         )
     _console.print(f"Wrote {folder} (calibration {description.calibration.version})")
+
+
+@app.command("text-average")
+def text_average(
+    models: Annotated[
+        list[Path], typer.Argument(help="Folders of models trained on from the same one.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the averaged model.")],
+    version: Annotated[str, typer.Option(help="Version of the averaged model.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder with train/ and dev/ parquet files; without it, own texts only."),
+    ] = None,
+) -> None:
+    """Average text models that were trained on from the same one, and calibrate the result."""
+    from moderation.tuning.training_average import average
+    from moderation.tuning.training_calibration import calibrate
+
+    settings = Settings()
+    with _console.status("Averaging"):
+        found = average(models, out, version, settings.model_cache)
+    with _console.status("Calibrating on development rows"):
+        description = calibrate(out, settings.model_cache, data)
+    _console.print(
+        f"Wrote {out} (calibration {description.calibration.version}); the kept ranks leave "
+        f"{found.lost:.1%} of the averaged products"
+    )
 
 
 @app.command("text-cascade")

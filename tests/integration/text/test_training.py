@@ -15,10 +15,16 @@ import pytest
 import torch
 
 from moderation.classifiers.text.encoder import encoder_folder, load_encoder_weights
-from moderation.classifiers.text.model import TextModel, load_learnt_weights, read_description
+from moderation.classifiers.text.model import (
+    TextModel,
+    load_learnt_weights,
+    read_description,
+    write_model,
+)
 from moderation.classifiers.text.network import TextNetwork
 from moderation.settings import Settings
 from moderation.tuning.training import Progress, UnusableCheckpoint, train
+from moderation.tuning.training_average import UnlikeModels, average
 from moderation.tuning.training_errors import dwelling_on, write_errors
 from moderation.tuning.training_mixture import Mixture
 from moderation.tuning.training_recipe import Recipe, read_recipe
@@ -129,6 +135,43 @@ def test_a_narrower_network_cannot_begin_from_a_wider_model(
     for rank, fixed in ((2, 1), (4, 2)):
         with pytest.raises(UnusableStart, match="smaller rank"):
             begin_with(_network(rank, fixed), run[0] / "model", base)
+
+
+def test_the_average_with_a_model_without_a_head_halves_the_logits(
+    run: tuple[Path, list[Progress]], tmp_path: Path
+) -> None:
+    start, cache = run[0] / "model", Settings().model_cache
+    described = read_description(start)
+    trained, silent, mean = (_network(described.rank, described.fixed) for _ in range(3))
+    load_learnt_weights(trained, start, described)
+    load_learnt_weights(silent, start, described)
+    with torch.no_grad():
+        for parameter in silent.head.parameters():
+            parameter.zero_()
+    write_model(tmp_path / "silent", silent, described)
+    found = average([start, tmp_path / "silent"], tmp_path / "mean", "2.0.0", cache)
+    assert read_description(tmp_path / "mean").version == "2.0.0"
+    assert found.lost < 1e-3  # the adapters are the same: their mean has no more ranks than they
+    load_learnt_weights(mean, tmp_path / "mean", found.description)
+    ids = torch.tensor([[0, 33_600, 2_363, 2]])
+    mask = torch.ones_like(ids, dtype=torch.bool)
+    torch.testing.assert_close(
+        2 * mean(ids, mask), trained(ids, mask), atol=0.02, rtol=0.02
+    )  # weights are stored in fp16
+
+
+def test_models_of_another_shape_are_not_averaged(
+    run: tuple[Path, list[Progress]], tmp_path: Path
+) -> None:
+    start, cache = run[0] / "model", Settings().model_cache
+    described = read_description(start)
+    wide = described.model_copy(update={"rank": described.rank * 2})
+    write_model(tmp_path / "wide", _network(wide.rank, wide.fixed), wide)
+    with pytest.raises(UnlikeModels, match=r"differs from .* in rank; only models trained on"):
+        average([start, tmp_path / "wide"], tmp_path / "mean", "2.0.0", cache)
+    with pytest.raises(UnlikeModels, match="two models or more"):
+        average([start], tmp_path / "mean", "2.0.0", cache)
+    assert not (tmp_path / "mean").exists()
 
 
 def test_a_worker_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
