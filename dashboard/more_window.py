@@ -52,7 +52,7 @@ def _move(person: Session, job: ClaimedJob, note: str) -> None:
         "Another queue",
         sorted(names),
         index=None,
-        format_func=wording.plain,
+        format_func=wording.queue_title,
         placeholder="Choose a queue, or type the name of one",
         accept_new_options=True,
         key=f"more-queue-{person.items_seen}",
@@ -62,7 +62,7 @@ def _move(person: Session, job: ClaimedJob, note: str) -> None:
             person,
             job,
             lambda: connection.queue().move(job, str(queue), note),
-            f"Moved to {templates.plain_markdown(wording.plain(str(queue)))}.",
+            f"Moved to {templates.plain_markdown(wording.queue_title(str(queue)))}.",
         )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from dashboard.wording import category_title, duration, language_title, plain, surface_title
+from dashboard.wording import category_title, duration, language_title, spoken, surface_title
+from moderation.items import OrderDemand
 from moderation.policy.conditions import Condition
 from moderation.policy.schema import HumanMode, Rule
 
 
 def when(condition: Condition) -> str:
-    """The condition in words: `Hate is at least 90% and the language is Chinese`."""
+    """The condition in words: `the score for hate is at least 90% and the language is Chinese`."""
     if condition.all is not None:
         return _joined(condition.all, " and ")
     if condition.any is not None:
@@ -24,7 +25,7 @@ def when(condition: Condition) -> str:
 
 def then(rule: Rule) -> str:
     """What the rule does: `hold for review, preserve evidence`."""
-    return ", ".join(plain(action.value).lower() for action in rule.actions)
+    return ", ".join(spoken(action.value) for action in rule.actions)
 
 
 def people(rule: Rule) -> str:
@@ -58,8 +59,13 @@ def _joined(parts: Iterable[Condition], word: str) -> str:
     return word.join(sentences) if len(sentences) > 1 else sentences[0].strip("()")
 
 
+def _category(category_id: str) -> str:
+    title = category_title(category_id)
+    return title[:1].lower() + title[1:]
+
+
 def _score(value: Any) -> str:
-    words = f"{category_title(value.category)} is at least {value.gte:.0%}"
+    words = f"the score for {_category(value.category)} is at least {value.gte:.0%}"
     return f"{words} and below {value.lt:.0%}" if value.lt is not None else words
 
 
@@ -75,27 +81,60 @@ def _reach(value: Any) -> str:
 
 
 def _strikes(value: Any) -> str:
-    what = category_title(value.category) if value.category else plain(value.kind or "")
+    what = _category(value.category) if value.category else spoken(value.kind or "")
     return f"its author has {value.gte} or more strikes ({what}) in {value.window_days} days"
 
 
 def _report(value: Any) -> str:
-    kind = " or ".join(plain(name).lower() for name in value.kind or ())
+    kind = " or ".join(spoken(name) for name in value.kind or ())
     words = "it was reported" + (f" as {kind}" if kind else "")
     if value.source is not None:
-        words += f" by a {plain(value.source.value).lower()}"
+        words += f" by a {spoken(value.source.value)}"
     return words + (" with a complete notice" if value.complete else "")
 
 
 def _order(value: Any) -> str:
-    kind = " or ".join(plain(name).lower() for name in value.kind or ()) or "an order"
-    words = f"there is a {'verified ' if value.verified else ''}{kind}".replace("a an ", "an ")
-    if value.claims_worldwide:
-        words += " that claims to hold worldwide"
-    return words + (f" for {value.territory}" if value.territory else "")
+    if value.conflict:
+        return "verified orders contradict each other"
+    kind = " or ".join(_order_kind(name) for name in value.kind or ()) or "order"
+    if value.verified is not None:
+        kind = f"{'verified' if value.verified else 'unverified'} {kind}"
+    words = f"there is {'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"
+    if value.territory:
+        words += f" for {value.territory}"
+    if value.claims_worldwide is not None:
+        words += (
+            f" that {'claims' if value.claims_worldwide else 'does not claim'} to hold worldwide"
+        )
+    elif value.demand is OrderDemand.MUST_CARRY:
+        words += " to keep it visible"
+    elif not value.kind:
+        words += " to restrict it"
+    return words
 
 
-def _listed(lead: str, title: Callable[[str], str] = plain) -> Callable[[Any], str]:
+def _order_kind(name: str) -> str:
+    """`court` → `court order`; `tco_removal_order` says itself what it is."""
+    called = spoken(name)
+    return called if called.endswith(_ORDERS) else f"{called} order"
+
+
+_ORDERS = ("order", "notice", "request", "direction", "decision")
+
+
+def _aspect(value: Any) -> str:
+    if value.value == "never_render":
+        return "what it matches may never be shown"
+    return f"it reads as {spoken(value.value)}"
+
+
+def _problem(codes: Any) -> str:
+    if tuple(codes) == ("any",):
+        return "some of it could not be looked at"
+    return f"some of it could not be looked at: {' or '.join(map(spoken, codes))}"
+
+
+def _listed(lead: str, title: Callable[[str], str] = spoken) -> Callable[[Any], str]:
     def words(values: Any) -> str:
         names = [title(getattr(value, "value", value)) for value in values]
         return f"{lead} {' or '.join(names)}"
@@ -127,19 +166,19 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "account_age_days": lambda value: f"the account is younger than {value.lt:g} days",
     "reach": _reach,
     "strikes": _strikes,
-    "hash_match": lambda value: f"a picture matches the list {plain(value)}",
-    "keyword_list": lambda value: f"{value.min_hits} or more hits in the list {plain(value.id)}",
+    "hash_match": lambda value: f"a picture matches the bank “{spoken(value)}”",
+    "keyword_list": lambda value: (
+        f"{value.min_hits} or more hits in the phrase bank “{spoken(value.id)}”"
+    ),
     "language": _listed("the language is", language_title),
-    "image_tag": _listed("a picture shows", lambda tag: plain(tag).lower()),
+    "image_tag": _listed("a picture shows"),
     "declared_synthetic": lambda value: (
         f"its author {'says' if value else 'denies'} that it is synthetic"
     ),
-    "reviewer_label": _listed("a reviewer has confirmed", lambda tag: plain(tag).lower()),
+    "reviewer_label": _listed("it is labelled"),
     "report": _report,
     "order": _order,
-    "problem": _listed("something could not be looked at:", lambda code: plain(code).lower()),
-    "aspect": lambda value: (
-        f"{category_title(value.category)} means {value.value.replace('_', ' ')}"
-    ),
-    "observation": lambda value: f"{plain(value.name)} was noticed",
+    "problem": _problem,
+    "aspect": _aspect,
+    "observation": lambda value: f"{spoken(value.name)} was noticed",
 }

@@ -107,7 +107,7 @@ def _queues(person: Session, reviewer: Reviewer, waiting: Backlog) -> None:
     with st.container(key="queues", gap="xxsmall"):
         _queue_button(person, None, "All my queues", waiting)
         for name in names:
-            _queue_button(person, name, wording.plain(name), waiting.of_queue(name))
+            _queue_button(person, name, wording.queue_title(name), waiting.of_queue(name))
         with st.popover(_narrowed_title(person), type="tertiary"):
             _narrow(person, reviewer)
 

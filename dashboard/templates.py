@@ -40,7 +40,9 @@ def _environment() -> Environment:
         "moment": wording.moment,
         "percent": lambda value: f"{value:.0%}",
         "plain": wording.plain,
+        "queue": wording.queue_title,
         "short": hostile_text.short,
+        "spoken": wording.spoken,
         "surface": wording.surface_title,
     }
     return environment

@@ -110,10 +110,40 @@ def surface_title(surface: str) -> str:
     return SURFACES.get(surface, plain(surface))
 
 
+#: Words of names that are not written in small letters.
+_SPELLED: Mapping[str, str] = MappingProxyType(
+    {
+        **{word: word.upper() for word in (
+            "csam", "csae", "ncii", "url", "qr", "tco", "imda", "osra", "kcsc", "cac", "btk",
+            "cst", "tdra",
+        )},
+        "art9": "Article 9", "esafety": "eSafety", "komdigi": "Komdigi", "nazi": "Nazi",
+        "ofcom": "Ofcom",
+    }
+)  # fmt: skip
+
+
+def spoken(name: str) -> str:
+    """`csam_verified` → `CSAM verified`, as it stands within a sentence."""
+    words = name.replace("_", " ").replace("-", " ").split()
+    return " ".join(_SPELLED.get(word.lower(), word) for word in words)
+
+
 def plain(name: str) -> str:
     """`child_safety` → `Child safety`."""
-    words = name.replace("_", " ").replace("-", " ").strip()
-    return words[:1].upper() + words[1:]
+    words = spoken(name)
+    return words if name[:7] == "esafety" else words[:1].upper() + words[1:]
+
+
+def queue_title(name: str) -> str:
+    """`general_zh_en` → `General (Chinese, English)`."""
+    words = name.split("_")
+    count = len(words)
+    while count > 1 and words[count - 1] in _LANGUAGES:
+        count -= 1
+    languages = ", ".join(language_title(word) for word in words[count:])
+    title = plain("_".join(words[:count]))
+    return f"{title} ({languages})" if languages else title
 
 
 def likelihood(probability: float) -> str:

@@ -50,7 +50,7 @@ def _table(found: list[LoggedDecision]) -> int:
             "Decision": [_state(row) for row in found],
             "Category": [wording.category_title(row.decision.category) for row in found],
             "Item": [templates.short_plain(row.item_id, 60) for row in found],
-            "Queue": [wording.plain(row.queue) for row in found],
+            "Queue": [wording.queue_title(row.queue) for row in found],
             "Language": [wording.language_title(row.language) for row in found],
             "Note": [templates.short_plain(row.decision.note, 200) for row in found],
         }

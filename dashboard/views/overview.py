@@ -71,7 +71,7 @@ def _tiles(waiting: Backlog) -> None:
 def _table(waiting: Backlog) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "queue": [wording.plain(row.queue) for row in waiting.rows],
+            "queue": [wording.queue_title(row.queue) for row in waiting.rows],
             "language": [wording.language_title(row.language) for row in waiting.rows],
             "category": [wording.category_title(row.category) for row in waiting.rows],
             "severity": [f"P{row.severity}" for row in waiting.rows],

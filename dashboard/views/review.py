@@ -93,7 +93,7 @@ def _nothing_in_hand(person: Session) -> None:
     reviewer = get_reviewer(connection.database(), person.reviewer_id)
     waiting = sidebar.waiting_for(person, reviewer)
     if person.working:
-        name = wording.plain(person.queue) if person.queue else "your queues"
+        name = wording.queue_title(person.queue) if person.queue else "your queues"
         elsewhere = waiting.waiting
         templates.show("empty", name=name, elsewhere=elsewhere)
         _, middle, _ = st.columns([2, 1, 2])

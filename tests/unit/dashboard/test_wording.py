@@ -58,9 +58,50 @@ def test_a_condition_reads_as_a_sentence() -> None:
         }
     )
     assert when(condition) == (
-        "Hate is at least 60% and below 90% and (the language is Chinese or its recipient is "
-        "under 13 or 13 to 15) and not (a reviewer has confirmed news)"
+        "the score for hate is at least 60% and below 90% and (the language is Chinese or its "
+        "recipient is under 13 or 13 to 15) and not (it is labelled news)"
     )
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ({"order": {}}, "there is an order to restrict it"),
+        ({"order": {"demand": "must_carry"}}, "there is an order to keep it visible"),
+        (
+            {"order": {"kind": ["court", "tco_removal_order"], "verified": True}},
+            "there is a verified court order or TCO removal order",
+        ),
+        ({"order": {"kind": "court", "verified": False}}, "there is an unverified court order"),
+        (
+            {"order": {"territory": "IN", "claims_worldwide": True}},
+            "there is an order for IN that claims to hold worldwide",
+        ),
+        ({"order": {"conflict": True}}, "verified orders contradict each other"),
+        ({"aspect": {"category": "self_harm", "is": "distress"}}, "it reads as distress"),
+        (
+            {"aspect": {"category": "csae", "is": "never_render"}},
+            "what it matches may never be shown",
+        ),
+        ({"problem": "any"}, "some of it could not be looked at"),
+        ({"hash_match": "csam_verified"}, "a picture matches the bank “CSAM verified”"),
+    ],
+)
+def test_what_is_easily_told_wrongly(condition: dict[str, object], words: str) -> None:
+    assert when(Condition.model_validate(condition)) == words
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("general_zh_en", "General (Chinese, English)"),
+        ("child_safety", "Child safety"),
+        ("id", "Id"),
+        ("csae_ko", "CSAE (Korean)"),
+    ],
+)
+def test_queues_are_told_with_their_languages(name: str, title: str) -> None:
+    assert wording.queue_title(name) == title
 
 
 def test_every_shipped_rule_can_be_read_aloud() -> None:
