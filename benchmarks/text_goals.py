@@ -89,24 +89,31 @@ def as_rows(texts: list[LabelledText]) -> list[EvaluationRow]:
     ]  # fmt: skip
 
 
-def functional(classifier: TextClassifier, rows: int) -> dict[str, float]:
+def functional(classifier: TextClassifier, rows: int) -> dict[str, object]:
     recipe = read_recipe("sharpen")
     pairs = FunctionalPairs(
         recipe.held_out_functions, recipe.held_out_languages, held_out_only=True
     )
     rng = random.Random(5)
     drawn = [pairs.draw(rng) for _ in range(rows)]
-    found = scores(classifier, as_rows(drawn))["hate"] >= REVIEW
+    probability = scores(classifier, as_rows(drawn))["hate"]
+    found = probability >= REVIEW
     truth = np.array([t.labels["hate"] == 1 for t in drawn])
-    result = {"macro_f1": round((f1(truth, found) + f1(~truth, ~found)) / 2, 3)}
+    result: dict[str, object] = {"macro_f1": macro_f1(truth, found)}
+    result["macro_f1_at_.3"] = macro_f1(truth, probability >= 0.3)
     strange = np.array([t.language in recipe.held_out_languages for t in drawn])
-    result["macro_f1_languages"] = round(
-        (f1(truth[strange], found[strange]) + f1(~truth[strange], ~found[strange])) / 2, 3
-    )
+    result["macro_f1_languages"] = macro_f1(truth[strange], found[strange])
+    kinds = np.array([f"{t.language} {t.aspect}" for t in drawn])
     for name in recipe.held_out_functions:
         own = np.array([t.aspect == name for t in drawn]) & ~strange
         result[f"right_{name}"] = round(float((found == truth)[own].mean()), 3)
+    right = {k: round(float((found == truth)[kinds == k].mean()), 2) for k in set(kinds[strange])}
+    result["least_right"] = dict(sorted(right.items(), key=lambda pair: pair[1])[:6])
     return result
+
+
+def macro_f1(truth: np.ndarray, found: np.ndarray) -> float:
+    return round((f1(truth, found) + f1(~truth, ~found)) / 2, 3)
 
 
 def identity_terms(classifier: TextClassifier) -> dict[str, object]:
