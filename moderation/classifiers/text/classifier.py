@@ -137,7 +137,7 @@ class TextClassifier:
         columns = {category: column for column, category in self._columns}
         whole = _told_whole(entry, signals)
         wanted: dict[LocatedText, dict[int, int]] = {}
-        spans: dict[int, TextSpan] = {}
+        spans: dict[int, tuple[TextSpan, ...]] = {}
         for index, signal in enumerate(signals):
             if signal.model != self.name or signal.category not in columns:
                 continue
@@ -155,7 +155,7 @@ class TextClassifier:
             spans |= {places[column]: found for column, found in located.items()}
         result = list(signals)
         for index, found in spans.items():
-            evidence = (found, *result[index].evidence)
+            evidence = (*found, *result[index].evidence)
             result[index] = result[index].model_copy(update={"evidence": evidence})
         return result
 
@@ -171,7 +171,7 @@ class TextClassifier:
             key=lambda pair: abs(float(pair[1].best[column]) - signal.probability),
         )[0]
 
-    def _located(self, text: LocatedText, columns: list[int]) -> dict[int, TextSpan]:
+    def _located(self, text: LocatedText, columns: list[int]) -> dict[int, tuple[TextSpan, ...]]:
         asked = _asked(text)
         (scored,) = self._read_and_score([asked])
         by_window: dict[tuple[int, int], list[int]] = {}
@@ -182,7 +182,7 @@ class TextClassifier:
             found = self._read_and_score([_Asked(t, asked.language, False) for t in texts])
             return np.stack([each.best for each in found])
 
-        spans: dict[int, TextSpan] = {}
+        spans: dict[int, tuple[TextSpan, ...]] = {}
         for window, own in by_window.items():
             spans |= locate(probabilities, text.text, window, own)
         return spans
@@ -266,7 +266,7 @@ def _asked(text: LocatedText) -> _Asked:
     return _Asked(text.text, _base(text.language), may_end=not turn)
 
 
-def _told_whole(entry: Prepared, signals: Sequence[Signal]) -> dict[int, TextSpan]:
+def _told_whole(entry: Prepared, signals: Sequence[Signal]) -> dict[int, tuple[TextSpan, ...]]:
     """Index of a signal → the whole turn, where no words are looked for in it.
 
     A short turn is its own evidence, and of long ones only the strongest of a category is looked
@@ -280,7 +280,7 @@ def _told_whole(entry: Prepared, signals: Sequence[Signal]) -> dict[int, TextSpa
                 strongest.get(signal.category, 0.0), signal.probability
             )
     return {
-        index: span(turns[signal.part], 0, len(turns[signal.part]))
+        index: (span(turns[signal.part], 0, len(turns[signal.part])),)
         for index, signal in enumerate(signals)
         if signal.part in turns
         and (

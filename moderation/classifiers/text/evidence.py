@@ -1,4 +1,4 @@
-"""Which words carry a score: the piece whose removal lowers it most."""
+"""Which words carry a score: the piece whose removal lowers it most, and what says it too."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ _SHORT = 100
 _MOST_WORD_GROUPS = 8
 #: Weight of a piece's own log-odds beside what its removal takes away.
 _ALONE = 0.2
+#: Pieces that are told of one score: the one that carries it, and others that would be enough.
+_MOST_SPANS = 3
+#: From this probability on a piece by itself is enough.
+_ENOUGH = 0.5
+_ENOUGH_ODDS = float(np.log(_ENOUGH / (1 - _ENOUGH)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +87,13 @@ Score = Callable[[list[str]], Floats]
 
 def locate(
     score: Score, text: str, window: tuple[int, int], outputs: Sequence[int]
-) -> dict[int, TextSpan]:
-    """Per output the piece of the window that carries its score.
+) -> dict[int, tuple[TextSpan, ...]]:
+    """Per output the piece of the window that carries its score, then others that would do.
 
     A piece counts by what its removal takes from the output's log-odds, and a little by what it
     scores alone, which tells apart pieces that say the same twice. How many removals are tried
-    depends on the length, so that the time is bounded.
+    depends on the length, so that the time is bounded. Of two threats in one text neither is
+    missed when it goes; so pieces that score `_ENOUGH` by themselves are told as well.
 
     Args:
         score: of readings as well, if those may raise a score.
@@ -98,7 +104,7 @@ def locate(
     start, end = window
     pieces = _pieces(text, start, end)
     if len(pieces) < 2:
-        return dict.fromkeys(outputs, span(text, *window))
+        return dict.fromkeys(outputs, (span(text, *window),))
     whole = text[start:end]
     alone, tried = None, list(range(len(pieces)))
     most = max(_FEWEST_PROBES, 4 * _PROBE_TOKENS // max(1, len(whole.encode("utf-8", "replace"))))
@@ -112,8 +118,18 @@ def locate(
         alone = found[1 + len(tried) :]
     worth = found[0] - found[1 : 1 + len(tried)] + _ALONE * alone[tried]
     return {
-        output: span(text, *pieces[tried[int(worth[:, output].argmax())]]) for output in outputs
+        output: tuple(
+            span(text, *pieces[i])
+            for i in _told(tried[int(worth[:, output].argmax())], alone[:, output])
+        )
+        for output in outputs
     }
+
+
+def _told(carrier: int, alone: Floats) -> list[int]:
+    """The piece that carries the score, then those that would be enough, the strongest first."""
+    enough = [int(i) for i in (-alone).argsort() if alone[i] >= _ENOUGH_ODDS and i != carrier]
+    return [carrier, *enough[: _MOST_SPANS - 1]]
 
 
 def _pieces(text: str, start: int, end: int) -> list[tuple[int, int]]:

@@ -102,6 +102,17 @@ def test_the_sentence_that_says_it_is_the_evidence(text_classifier: TextClassifi
     assert text[span.start : span.end] == span.quote == "You are a worthless idiot."
 
 
+def test_what_says_it_twice_is_told_twice(text_classifier: TextClassifier) -> None:
+    insults = ("You are a worthless idiot.", "Shut up, you stupid clown.")
+    text = f"The concert was lovely. {insults[0]} See you on Sunday. {insults[1]}"
+    signals = explained(text_classifier, prepared(text, language="en"))
+    (signal,) = [s for s in signals if s.category == "toxicity"]
+    quotes = [e.quote for e in signal.evidence if isinstance(e, TextSpan)]
+    assert len(quotes) == 2
+    assert all(any(quote in insult for insult in insults) for quote in quotes)
+    assert not any(quotes[0] in insult and quotes[1] in insult for insult in insults)
+
+
 def test_a_short_turn_is_its_own_evidence_and_a_long_one_is_looked_into(
     text_classifier: TextClassifier,
 ) -> None:
