@@ -12,6 +12,7 @@ import argparse
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ruamel.yaml import YAML
@@ -31,6 +32,7 @@ from moderation.tuning.training_rows import SEED_FOLDER, LabelledText, read_seed
 
 REVIEW = 0.5
 POLICY = thresholds_of(load_packs(Settings().policies_dir))
+CUTS = (0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 SIX = {
     "博彩": "gambling",
     "低俗色情": "adult_sexual",
@@ -50,26 +52,44 @@ def f1(truth: np.ndarray, found: np.ndarray) -> float:
     return float(2 * (truth & found).sum() / max(1, truth.sum() + found.sum()))
 
 
-def six_classes(classifier: TextClassifier, data: Path, rows: int) -> dict[str, float]:
-    """ChineseHarm's six classes: the strongest output from .3 on, else none."""
+def six_classes(classifier: TextClassifier, data: Path) -> dict[str, Any]:
+    """ChineseHarm's six classes on the whole development third: the strongest output, or `none`
+    if no output reaches a cut. The cut is .3, and as a second figure the best one, chosen for each
+    fifth of the rows on the other four."""
     import pyarrow.parquet as parquet
 
     table = parquet.read_table(data / "dev" / "chineseharm_third.parquet").to_pylist()
     random.Random(1).shuffle(table)
-    table = table[:rows]
     found = scores(classifier, [EvaluationRow(r["text"], "zh", "x", {}) for r in table])
-    names = ["gambling", "adult_sexual", "abuse", "fraud_phishing", "prohibited_goods"]
+    names = np.array(["gambling", "adult_sexual", "abuse", "fraud_phishing", "prohibited_goods"])
     abuse = np.max([found[c] for c in ("toxicity", "hate", "harassment")], axis=0)
     stack = np.stack([abuse if n == "abuse" else found[n] for n in names], axis=1)
-    guess = np.array(
-        [
-            names[i] if v >= 0.3 else "none"
-            for i, v in zip(stack.argmax(1), stack.max(1), strict=True)
-        ]
-    )
     truth = np.array([SIX[r["orig_label"]] for r in table])
-    each = {n: round(f1(truth == n, guess == n), 3) for n in (*names, "none")}
-    return {"macro_f1": round(float(np.mean(list(each.values()))), 3), **each}
+    strongest, height = names[stack.argmax(axis=1)], stack.max(axis=1)
+
+    def told(rows: np.ndarray, cut: float) -> np.ndarray:
+        return np.where(height[rows] >= cut, strongest[rows], "none")
+
+    def each(truth: np.ndarray, told: np.ndarray) -> dict[str, float]:
+        return {n: round(f1(truth == n, told == n), 3) for n in (*names.tolist(), "none")}
+
+    def macro(truth: np.ndarray, told: np.ndarray) -> float:
+        return round(float(np.mean(list(each(truth, told).values()))), 3)
+
+    every, fifth = np.arange(len(table)), np.arange(len(table)) % 5
+    chosen = np.empty(len(table), dtype=object)
+    cuts = []
+    for fold in range(5):
+        others = every[fifth != fold]
+        gains = [macro(truth[others], told(others, cut)) for cut in CUTS]
+        cuts.append(CUTS[int(np.argmax(gains))])
+        chosen[fifth == fold] = told(every[fifth == fold], cuts[-1])
+    return {
+        "rows": len(table),
+        "macro_f1": macro(truth, told(every, 0.3)),
+        **each(truth, told(every, 0.3)),
+        "cut_chosen": {"cuts": cuts, "macro_f1": macro(truth, chosen), **each(truth, chosen)},
+    }
 
 
 def cold(classifier: TextClassifier, data: Path, rows: int) -> dict[str, float]:
@@ -242,7 +262,7 @@ def main() -> None:
     classifier = TextClassifier.from_settings(Settings(), options.model)
     result = {
         "model": classifier.version,
-        "chineseharm_third": six_classes(classifier, options.data, options.rows),
+        "chineseharm_third": six_classes(classifier, options.data),
         "functional_held_out": functional(classifier, options.rows),
         "identity_terms": identity_terms(classifier),
         "harmless_by_language": harmless_by_language(classifier, options.data, options.rows),
