@@ -70,11 +70,11 @@ def six_classes(classifier: TextClassifier, data: Path) -> dict[str, Any]:
     def told(rows: np.ndarray, cut: float) -> np.ndarray:
         return np.where(height[rows] >= cut, strongest[rows], "none")
 
-    def each(truth: np.ndarray, told: np.ndarray) -> dict[str, float]:
-        return {n: round(f1(truth == n, told == n), 3) for n in (*names.tolist(), "none")}
+    def each(truth: np.ndarray, guess: np.ndarray) -> dict[str, float]:
+        return {n: round(f1(truth == n, guess == n), 3) for n in (*names.tolist(), "none")}
 
-    def macro(truth: np.ndarray, told: np.ndarray) -> float:
-        return round(float(np.mean(list(each(truth, told).values()))), 3)
+    def macro(truth: np.ndarray, guess: np.ndarray) -> float:
+        return round(float(np.mean(list(each(truth, guess).values()))), 3)
 
     every, fifth = np.arange(len(table)), np.arange(len(table)) % 5
     chosen = np.empty(len(table), dtype=object)

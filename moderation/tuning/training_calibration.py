@@ -20,6 +20,7 @@ from moderation.classifiers.text.calibration import ANY_LANGUAGE, Calibration, F
 from moderation.classifiers.text.model import ENCOURAGEMENT, ModelDescription, TextModel
 from moderation.tuning.rereading import reread
 from moderation.tuning.training_patterns import Harmless
+from moderation.tuning.training_recipe import CALIBRATION_ROWS
 from moderation.tuning.training_rows import (
     EVALUATION_ONLY,
     OUTPUTS,
@@ -28,7 +29,6 @@ from moderation.tuning.training_rows import (
     read_split,
 )
 
-_ROWS_PER_SOURCE = 400
 _HARMLESS = 300
 #: Positives and negatives that a language needs for a line of its own.
 _FEWEST = 150
@@ -42,7 +42,7 @@ def calibrate(
     data: Path | None,
     *,
     seed: int = 1,
-    rows_per_source: int = _ROWS_PER_SOURCE,
+    rows_per_source: int = CALIBRATION_ROWS,
 ) -> ModelDescription:
     """Fit and write the calibration of the model in ``folder``; returns its description."""
     rows = calibration_rows(data, seed, rows_per_source)

@@ -11,6 +11,8 @@ from ruamel.yaml.error import YAMLError
 from moderation.errors import ModerationError
 
 RECIPES = Path(__file__).resolve().parent / "recipes"
+#: Rows of one source that a calibration is fitted on, at most, unless a recipe says otherwise.
+CALIBRATION_ROWS = 800
 
 
 class InvalidRecipe(ModerationError):
@@ -47,7 +49,7 @@ class Recipe(BaseModel):
     mistaken_weight: float = Field(default=1.0, ge=1)
     held_out_functions: tuple[str, ...] = ()
     held_out_languages: tuple[str, ...] = ()
-    calibration_rows: int = Field(default=400, gt=0)  #: of each source, at most
+    calibration_rows: int = Field(default=CALIBRATION_ROWS, gt=0)  #: of each source, at most
 
 
 def read_recipe(name_or_path: str) -> Recipe:
