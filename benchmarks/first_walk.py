@@ -27,6 +27,7 @@ from pathlib import Path
 import pandas as pd
 from playwright.sync_api import Page, expect, sync_playwright
 
+from moderation.classifiers.text.model import MODELS_FOLDER
 from moderation.cli.serve import dashboard_command
 from moderation.queue import Queue
 from moderation.records import open_database
@@ -181,10 +182,11 @@ def main() -> None:
         "| for a person | of the labelled | of the others | actions for viewers in DE | texts/s |"
     )
     about = f"a random sample of {arguments.rows} of each" if arguments.rows else "whole splits"
+    version = json.loads((MODELS_FOLDER / "base" / "model.json").read_text("utf-8"))["version"]
     made = (
         f"Made by `benchmarks/first_walk.py`: {about}, screened by `moderation screen --record` "
-        "for viewers in DE, US and IN under the shipped packs and thresholds. The last column "
-        "counts start-up in."
+        f"with text model {version} for viewers in DE, US and IN under the shipped packs and "
+        "thresholds. The last column counts start-up in."
     )
     title = ["# First walk: public text, from file to decision", "", made, ""]
     lines = [*title, head, "|---|--:|--:|--:|--:|--:|--:|---|--:|"]

@@ -22,6 +22,7 @@ MAX_BYTES = 1_000_000
 
 #: Deepest nesting of mappings and lists.
 MAX_DEPTH = 24
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels; simplify it"
 
 Path = tuple[str | int, ...]
 
@@ -101,6 +102,8 @@ def read_document(file: str, content: bytes) -> Document:
         what = ", ".join(filter(None, (error.context, error.problem)))
         line = mark.line + 1 if mark else 0
         message = f"not valid YAML: {what}; check indentation, quotes and brackets here"
+        if "nesting depth" in what:  # PyYAML from 6.0.4 on stops before the builder sees the levels
+            message = _TOO_DEEP
         raise PackError([PackProblem(file, line, "", "", message)]) from None
     except yaml.YAMLError as error:
         message = f"not valid YAML: {error}".replace("\n", " ")
@@ -133,7 +136,7 @@ class _Builder:
         if event.tag is not None and event.tag != "!":
             raise _Refused(line, f"the tag {event.tag} is not allowed; remove it", path)
         if depth > MAX_DEPTH:
-            raise _Refused(line, f"nested deeper than {MAX_DEPTH} levels; simplify it")
+            raise _Refused(line, _TOO_DEEP)
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping(path, depth)
         if isinstance(event, yaml.SequenceStartEvent):
