@@ -129,9 +129,16 @@ def reviewing(folder: Path, width: int, height: int) -> Iterator[Page]:
         page.keyboard.press("Enter")
         page.get_by_role("button", name="All my queues").click()
         expect(page.locator(".headline-id")).to_be_visible()
-        page.wait_for_timeout(900)
+        wait_for_the_keys(page)
         yield page
         browser.close()
+
+
+def wait_for_the_keys(page: Page) -> None:
+    """The headline comes first; the keys stand when the page's script has ended. A press within
+    half a second would be taken for a double one."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    page.wait_for_timeout(600)
 
 
 def add_reviewer(folder: Path) -> None:
@@ -148,14 +155,16 @@ def work_ten(folder: Path) -> list[str]:
             before = page.locator(".headline-id").inner_text()
             page.keyboard.press("1567"[number % 4])
             expect(page.locator(".headline-id")).not_to_have_text(before)
-            page.wait_for_timeout(900)
+            wait_for_the_keys(page)
             if number == 4:
                 following = page.locator(".headline-id").inner_text()
                 page.keyboard.press("u")
                 expect(page.locator(".headline-id")).not_to_have_text(following)
-                page.wait_for_timeout(900)
+                wait_for_the_keys(page)
+                undone = page.locator(".headline-id").inner_text()
                 page.keyboard.press("1")
-                page.wait_for_timeout(1500)
+                expect(page.locator(".headline-id")).not_to_have_text(undone)
+                wait_for_the_keys(page)
     with open_database(f"sqlite:///{folder / 'moderation.sqlite'}") as database:
         return [f"{row.kind}: {row.action}" for row in Queue(database).decisions_of(REVIEWER)]
 
