@@ -134,6 +134,10 @@ def reviewing(folder: Path, width: int, height: int) -> Iterator[Page]:
         browser.close()
 
 
+#: Taken by hand, of the bundled stream and not of public text.
+PICTURES = "![A reviewed item of the bundled stream, {width} wide](images/dashboard-{width}.png)\n"
+
+
 def wait_for_the_keys(page: Page) -> None:
     """The headline comes first; the keys stand when the page's script has ended. A press within
     half a second would be taken for a double one."""
@@ -202,6 +206,7 @@ def main() -> None:
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     lines += ["", "Ten items worked with the keyboard in Chromium, one of them undone and redone:"]
     lines += ["", *(f"- {entry}" for entry in reversed(decisions)), ""]
+    lines += [PICTURES.format(width=width) for width in (1280, 1920)]
     arguments.out.write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(lines))
 
